@@ -44,3 +44,4 @@
 //!    tables, mass expiry and freeing are cut into slices or done elsewhere.
 //! 9. `unsafe` stands only in [`ds`], [`stdx::os`] and [`stdx::alloc`].
 
+pub mod stdx;

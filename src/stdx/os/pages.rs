@@ -1,0 +1,143 @@
+//! Zeroed memory straight from the operating system, for tables too big to clear by hand.
+//!
+//! The kernel hands out zeroed pages one by one as they are first touched, so making a
+//! table of a gigabyte costs one system call, and its zeroing is spread over its use. The
+//! allocator does not know of this memory: [`mapped_bytes`] is what `used_memory` must add.
+//!
+//! Huge pages are not asked for. In a dict of 10 million items they made a lookup 10 to 15 %
+//! cheaper, but the fault that clears 2 MB took 0.25 ms, and 6 ms in a virtual machine whose
+//! host had yet to find the memory; a fault on a small page takes 1.5 µs, or 11 µs there.
+//! Nothing may pause the server for more than 1 ms.
+#![expect(unsafe_code, reason = "mmap and munmap")]
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes held by all living [`ZeroPages`] of the process.
+static MAPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many bytes all [`ZeroPages`] of the process hold, touched or not.
+pub fn mapped_bytes() -> usize {
+    MAPPED.load(Ordering::Relaxed)
+}
+
+/// An owned block of memory, page-aligned and zeroed when made; unmapped on drop.
+#[derive(Debug)]
+pub struct ZeroPages {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the block is owned by this value alone and has no tie to the thread that made it.
+unsafe impl Send for ZeroPages {}
+
+impl ZeroPages {
+    /// A block of `len` bytes, or `None` if the system gives none (or `len` is 0).
+    pub fn new(len: usize) -> Option<Self> {
+        let start = os::map(len)?;
+        MAPPED.fetch_add(len, Ordering::Relaxed);
+        Some(Self { start, len })
+    }
+
+    /// The first byte. The block may be read and written through it while `self` lives.
+    #[inline]
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// The length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a block is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for ZeroPages {
+    fn drop(&mut self) {
+        // SAFETY: `start` and `len` are those of one `map`, and nobody uses the block any
+        // more: it lived as long as `self`.
+        unsafe { os::unmap(self.start, self.len) };
+        MAPPED.fetch_sub(self.len, Ordering::Relaxed);
+    }
+}
+
+#[cfg(not(miri))]
+mod os {
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+    use std::num::NonZeroUsize;
+    use std::ptr::NonNull;
+
+    pub(super) fn map(len: usize) -> Option<NonNull<u8>> {
+        let len = NonZeroUsize::new(len)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a fresh private mapping at a place of the kernel's choice touches no
+        // memory that anyone has.
+        let start = unsafe { mmap_anonymous(None, len, access, MapFlags::MAP_PRIVATE) };
+        start.ok().map(NonNull::cast)
+    }
+
+    /// Gives the pages of one `map` back to the system.
+    ///
+    /// # Safety
+    /// Nobody uses them any more.
+    pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) {
+        // SAFETY: as the caller promises.
+        let done = unsafe { munmap(start.cast(), len) };
+        debug_assert!(done.is_ok(), "munmap of a whole mapping: {done:?}");
+    }
+}
+
+/// Miri knows no `mmap`: the allocator's zeroed memory stands in.
+#[cfg(miri)]
+mod os {
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+    use std::ptr::NonNull;
+
+    const PAGE: usize = 4096;
+
+    pub(super) fn map(len: usize) -> Option<NonNull<u8>> {
+        if len == 0 {
+            return None;
+        }
+        let layout = Layout::from_size_align(len, PAGE).ok()?;
+        // SAFETY: the layout is not of size zero.
+        NonNull::new(unsafe { alloc_zeroed(layout) })
+    }
+
+    pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) {
+        // SAFETY: `map` made a layout of the same size and alignment, and succeeded.
+        unsafe { dealloc(start.as_ptr(), Layout::from_size_align_unchecked(len, PAGE)) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(block: &mut ZeroPages) -> &mut [u8] {
+        // SAFETY: the block is `len` initialised bytes, borrowed mutably with `block`.
+        unsafe { std::slice::from_raw_parts_mut(block.as_ptr().as_ptr(), block.len()) }
+    }
+
+    #[test]
+    fn a_block_is_aligned_zeroed_writable_and_counted() {
+        for len in [4096, 300 << 10, 4 << 20, 6 << 20, (6 << 20) + 4096] {
+            if cfg!(miri) && len > 4096 {
+                continue;
+            }
+            let mut block = ZeroPages::new(len).expect("memory for a test");
+            assert!(mapped_bytes() >= len);
+            assert_eq!(block.len(), len);
+            assert_eq!(block.as_ptr().as_ptr().align_offset(4096), 0);
+            assert!(bytes(&mut block).iter().all(|&b| b == 0));
+            bytes(&mut block)[0] = 1;
+            bytes(&mut block)[len - 1] = 1;
+        }
+    }
+
+    #[test]
+    fn an_empty_or_impossible_block_is_refused() {
+        assert!(ZeroPages::new(0).is_none());
+        assert!(ZeroPages::new(isize::MAX as usize & !0xFFF).is_none());
+    }
+}
