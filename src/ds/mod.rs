@@ -1,0 +1,3 @@
+//! Data structures that know nothing above them.
+pub mod entry;
+pub mod sds;
