@@ -46,3 +46,4 @@
 
 pub mod ds;
 pub mod stdx;
+pub mod types;

@@ -1,0 +1,148 @@
+//! Values: which encoding holds them, and when they change it.
+
+mod string;
+
+pub use string::{EMBSTR_MAX, Str, Text, new_padded, new_string, new_text, overwrite};
+
+use bytes::Bytes;
+
+use crate::ds::dict::Keyed;
+use crate::ds::entry::{NewValue, ValueRef};
+use crate::ds::sds::Sds;
+
+/// A key with its value, as the keyspace holds them.
+pub type Entry = crate::ds::entry::Entry<Value>;
+
+/// A value too large, or of too rich a type, to stand inside its [`Entry`].
+#[derive(Debug)]
+pub enum Value {
+    /// A string with room to grow.
+    Raw(Sds),
+    /// A long string as it was received; replies may share it.
+    Shared(Bytes),
+}
+
+impl Value {
+    /// Bytes of its allocations.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Raw(s) => s.alloc_size(),
+            Self::Shared(s) => s.len(),
+        }
+    }
+
+    /// Whether freeing it takes long enough to be another thread's work.
+    pub fn is_slow_to_free(&self) -> bool {
+        match self {
+            Self::Raw(_) | Self::Shared(_) => self.memory() >= 1 << 20,
+        }
+    }
+}
+
+impl Keyed for Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.key()
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        self.prefetch();
+    }
+
+    #[inline]
+    fn hint(&self) -> u16 {
+        self.hint()
+    }
+
+    #[inline]
+    fn set_hint(&mut self, hint: u16) {
+        self.set_hint(hint);
+    }
+}
+
+/// What TYPE answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A byte string.
+    String,
+}
+
+impl Type {
+    /// The type of an entry's value.
+    pub fn of(entry: &Entry) -> Self {
+        match entry.value() {
+            ValueRef::Int(_)
+            | ValueRef::Inline(_)
+            | ValueRef::Other(Value::Raw(_) | Value::Shared(_)) => Self::String,
+        }
+    }
+
+    /// Redis's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+        }
+    }
+}
+
+/// Bits of the access clock.
+pub const CLOCK_MASK: u32 = 0x00ff_ffff;
+
+/// The access clock's reading: seconds, in 24 bits.
+#[inline]
+pub fn clock_seconds(now_ms: u64) -> u32 {
+    (now_ms / 1000) as u32 & CLOCK_MASK
+}
+
+/// Seconds since an entry was last used.
+pub fn idle_seconds(entry: &Entry, now_ms: u64) -> u32 {
+    clock_seconds(now_ms).wrapping_sub(entry.clock()) & CLOCK_MASK
+}
+
+/// A copy of an entry's value and deadline under another key.
+pub fn copy(entry: &Entry, key: &[u8]) -> Entry {
+    let value = match entry.value() {
+        ValueRef::Int(n) => NewValue::Int(n),
+        ValueRef::Inline(bytes) => NewValue::Inline(bytes),
+        ValueRef::Other(Value::Raw(s)) => NewValue::Other(Value::Raw(s.clone())),
+        ValueRef::Other(Value::Shared(s)) => NewValue::Other(Value::Shared(s.clone())),
+    };
+    let mut copy = Entry::new(key, value, entry.deadline());
+    copy.set_clock(entry.clock());
+    copy
+}
+
+/// Bytes of a value's allocation: its own, or the entry's that holds it.
+pub fn value_bytes(entry: &Entry) -> usize {
+    match entry.value() {
+        ValueRef::Other(value) => value.memory(),
+        ValueRef::Int(_) | ValueRef::Inline(_) => entry.alloc_size(),
+    }
+}
+
+/// Bytes that a string has room for beyond its length.
+pub fn spare_bytes(entry: &Entry) -> usize {
+    match entry.value() {
+        ValueRef::Other(Value::Raw(s)) => s.capacity() - s.len(),
+        ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Other(Value::Shared(_)) => 0,
+    }
+}
+
+/// Bytes of a key with its value: MEMORY USAGE without the key's share of the table.
+pub fn memory(entry: &Entry) -> usize {
+    let value = match entry.value() {
+        ValueRef::Other(value) => value.memory(),
+        ValueRef::Int(_) | ValueRef::Inline(_) => 0,
+    };
+    entry.alloc_size() + value
+}
+
+/// What OBJECT ENCODING answers.
+pub fn encoding_name(entry: &Entry) -> &'static str {
+    match entry.value() {
+        ValueRef::Int(_) => "int",
+        ValueRef::Inline(s) if s.len() <= EMBSTR_MAX => "embstr",
+        ValueRef::Inline(_) | ValueRef::Other(Value::Raw(_) | Value::Shared(_)) => "raw",
+    }
+}
