@@ -44,6 +44,7 @@
 //!    tables, mass expiry and freeing are cut into slices or done elsewhere.
 //! 9. `unsafe` stands only in [`ds`], [`stdx::os`] and [`stdx::alloc`].
 
+pub mod config;
 pub mod ds;
 pub mod stdx;
 pub mod types;
