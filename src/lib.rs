@@ -46,5 +46,6 @@
 
 pub mod config;
 pub mod ds;
+pub mod spec;
 pub mod stdx;
 pub mod types;
