@@ -1,0 +1,13 @@
+//! The wire: requests in, replies out, and the differences between RESP2 and RESP3.
+
+mod argv;
+mod error;
+mod out;
+mod parse;
+mod reply;
+
+pub use argv::{Argv, Span};
+pub use error::CmdError;
+pub use out::Out;
+pub use parse::{Limits, Parsed, Parser, ProtocolError, split_inline};
+pub use reply::{Bulks, Reply, Resp};
