@@ -46,6 +46,7 @@
 
 pub mod config;
 pub mod ds;
+pub mod keyspace;
 pub mod resp;
 pub mod spec;
 pub mod stdx;

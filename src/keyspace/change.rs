@@ -1,0 +1,80 @@
+//! What a change was: recorded here, told to others by `exec::settle`.
+
+/// One change of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The database.
+    pub db: u32,
+    /// The key; empty for a whole database ([`EventClass::Database`]).
+    pub key: Box<[u8]>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// An event's name, and the class by which `notify-keyspace-events` selects it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// As subscribers see it.
+    pub name: &'static str,
+    /// Its class.
+    pub class: EventClass,
+}
+
+/// Classes of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum EventClass {
+    Generic,
+    String,
+    Expired,
+    Evicted,
+    New,
+    KeyMiss,
+    Overwritten,
+    TypeChanged,
+    /// Told to those who watch, but to no subscriber.
+    Silent,
+    /// A whole database was emptied or replaced, which is told like `Silent`.
+    Database,
+}
+
+impl EventClass {
+    /// Its letter in `notify-keyspace-events`.
+    pub fn letter(self) -> Option<u8> {
+        Some(match self {
+            Self::Generic => b'g',
+            Self::String => b'$',
+            Self::Expired => b'x',
+            Self::Evicted => b'e',
+            Self::New => b'n',
+            Self::KeyMiss => b'm',
+            Self::Overwritten => b'o',
+            Self::TypeChanged => b'c',
+            Self::Silent | Self::Database => return None,
+        })
+    }
+}
+
+impl Event {
+    /// A key expired.
+    pub const EXPIRED: Self = Self { name: "expired", class: EventClass::Expired };
+    /// A key came to be.
+    pub const NEW: Self = Self { name: "new", class: EventClass::New };
+    /// A key was looked for and is not there.
+    pub const KEY_MISS: Self = Self { name: "keymiss", class: EventClass::KeyMiss };
+    /// Nothing that subscribers hear of.
+    pub const SILENT: Self = Self { name: "", class: EventClass::Silent };
+
+    /// Every key of a database went, or gave way to another's.
+    pub const DATABASE: Self = Self { name: "", class: EventClass::Database };
+
+    /// An event of the generic class.
+    pub const fn generic(name: &'static str) -> Self {
+        Self { name, class: EventClass::Generic }
+    }
+
+    /// An event of the string class.
+    pub const fn string(name: &'static str) -> Self {
+        Self { name, class: EventClass::String }
+    }
+}

@@ -1,0 +1,206 @@
+//! Guards for writing: what an existing key goes through, and what a missing one does.
+
+use super::Event;
+use super::place::Place;
+use crate::ds::dict::{OccupiedSlot, VacantSlot};
+use crate::ds::entry::{NewValue, ValueRef};
+use crate::ds::sds::Sds;
+use crate::types::{Entry, Str, Value, new_string};
+
+/// One existing key held for writing. It ends with [`Edit::done`], [`Edit::delete`] or
+/// [`Edit::unchanged`]; one that changed something and is merely dropped is a bug, which debug
+/// builds assert.
+#[derive(Debug)]
+pub struct Edit<'d> {
+    slot: OccupiedSlot<'d, Entry>,
+    place: Place<'d>,
+    /// The snapshot was shown the entry.
+    shown: bool,
+    /// Something changed that `done` must tell.
+    touched: Untold,
+}
+
+/// Asserts in debug builds that a change was told before its guard went.
+#[derive(Debug, Default)]
+struct Untold(bool);
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        debug_assert!(!self.0 || std::thread::panicking(), "a change was dropped without done()");
+    }
+}
+
+/// A missing key's place.
+#[derive(Debug)]
+pub struct Vacancy<'d> {
+    slot: VacantSlot<'d, Entry>,
+    place: Place<'d>,
+}
+
+impl<'d> Edit<'d> {
+    pub(super) fn new(slot: OccupiedSlot<'d, Entry>, place: Place<'d>) -> Self {
+        Self { slot, place, shown: false, touched: Untold(false) }
+    }
+
+    /// The entry.
+    pub fn entry(&self) -> &Entry {
+        self.slot.get()
+    }
+
+    /// The string it holds, if it is one.
+    pub fn string(&self) -> Option<Str<'_>> {
+        Str::of(self.slot.get())
+    }
+
+    /// Its deadline, ms since the epoch.
+    pub fn deadline(&self) -> Option<u64> {
+        self.slot.get().deadline()
+    }
+
+    /// Replaces the value; the deadline stays.
+    pub fn set_value(&mut self, value: NewValue<'_, Value>) {
+        let old = self.change().set_value(value);
+        if let Some(old) = old {
+            self.place.shared.free_value(old);
+        }
+    }
+
+    /// Replaces the value and the deadline at once.
+    pub fn set(&mut self, value: NewValue<'_, Value>, deadline: Option<u64>) {
+        let before = self.deadline();
+        let old = self.change().set(value, deadline);
+        if let Some(old) = old {
+            self.place.shared.free_value(old);
+        }
+        self.place.move_deadline(before, deadline);
+    }
+
+    /// Replaces the string.
+    pub fn set_string(&mut self, bytes: &[u8]) {
+        self.set_value(new_string(bytes));
+    }
+
+    /// Replaces the string by an integer.
+    pub fn set_int(&mut self, n: i64) {
+        self.set_value(NewValue::Int(n));
+    }
+
+    /// The string as bytes that may be changed and grown; it is held as `raw` from then on.
+    pub fn raw_string(&mut self) -> &mut Sds {
+        let copy = match self.slot.get().value() {
+            ValueRef::Int(n) => Some(Sds::from_slice(itoa::Buffer::new().format(n).as_bytes())),
+            ValueRef::Inline(bytes) => Some(Sds::from_slice(bytes)),
+            ValueRef::Other(Value::Shared(bytes)) => Some(Sds::from_slice(bytes)),
+            ValueRef::Other(_) => None,
+        };
+        if let Some(copy) = copy {
+            self.set_value(NewValue::Other(Value::Raw(copy)));
+        }
+        match self.change().other_mut() {
+            Some(Value::Raw(s)) => s,
+            _ => unreachable!("it was made raw just above"),
+        }
+    }
+
+    /// Sets, moves or takes away the deadline.
+    pub fn set_deadline(&mut self, deadline: Option<u64>) {
+        let before = self.deadline();
+        self.change().set_deadline(deadline);
+        self.place.move_deadline(before, deadline);
+    }
+
+    /// The change is complete: counted, and named for those who listen.
+    pub fn done(mut self, event: Event) {
+        self.touched.0 = false;
+        self.place.shared.changed(self.place.db, self.slot.get().key(), event);
+    }
+
+    /// Names one more event of the same change; `done` comes after.
+    pub fn event(&mut self, event: Event) {
+        self.place.shared.tell(self.place.db, self.slot.get().key(), event);
+    }
+
+    /// Removes the key; the change is told as `event`.
+    pub fn delete(self, event: Event) {
+        let (entry, place) = self.take();
+        place.shared.changed(place.db, entry.key(), event);
+        place.shared.free_entry(entry);
+    }
+
+    /// Removes the key to make room for another under its name: those who watch it are told,
+    /// subscribers hear of what comes instead.
+    pub fn delete_untold(self) {
+        let (entry, place) = self.take();
+        place.shared.tell(place.db, entry.key(), Event::SILENT);
+        place.shared.free_entry(entry);
+    }
+
+    /// Removes the key and hands it out, to be put elsewhere with [`Db::adopt`](super::Db::adopt). The
+    /// caller tells both changes.
+    pub fn take_out(self) -> Entry {
+        self.take().0
+    }
+
+    /// What the key holds is answered to the client.
+    pub(super) fn count_hit(&mut self) {
+        self.place.shared.stats.hits += 1;
+    }
+
+    /// Nothing changed.
+    pub fn unchanged(self) {
+        debug_assert!(!self.touched.0, "a change was made and then denied");
+    }
+
+    fn take(self) -> (Entry, Place<'d>) {
+        let Self { slot, mut place, shown, mut touched } = self;
+        touched.0 = false;
+        let (entry, _) = place.remove(slot, shown);
+        (entry, place)
+    }
+
+    /// The entry, about to change: the snapshot sees it as it was.
+    fn change(&mut self) -> &mut Entry {
+        if !self.shown {
+            self.place.shared.before_change(self.place.db, self.slot.get_mut());
+            self.shown = true;
+        }
+        self.touched.0 = true;
+        self.slot.get_mut()
+    }
+}
+
+impl<'d> Vacancy<'d> {
+    pub(super) fn new(slot: VacantSlot<'d, Entry>, place: Place<'d>) -> Self {
+        Self { slot, place }
+    }
+
+    /// That there is no such key is answered to the client.
+    pub(super) fn count_miss(&mut self, key: &[u8]) {
+        self.place.shared.stats.misses += 1;
+        self.place.shared.tell(self.place.db, key, Event::KEY_MISS);
+    }
+
+    /// Puts the key there; the change is told as `event`.
+    pub fn insert(
+        self,
+        key: &[u8],
+        value: NewValue<'_, Value>,
+        deadline: Option<u64>,
+        event: Event,
+    ) {
+        let mut entry = Entry::new(key, value, deadline);
+        entry.set_clock(self.place.shared.new_clock());
+        let (key, place) = self.put(entry);
+        place.shared.changed(place.db, key, event);
+    }
+
+    /// Puts a whole entry there and tells that there is a new key; what the change was is told after.
+    pub(super) fn put(self, mut entry: Entry) -> (&'d [u8], Place<'d>) {
+        let Self { slot, mut place } = self;
+        place.shared.before_insert(&mut entry);
+        place.move_deadline(None, entry.deadline());
+        let key = slot.insert(entry).key();
+        place.shared.tell(place.db, key, Event::NEW);
+        (key, place)
+    }
+}

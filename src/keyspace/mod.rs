@@ -1,0 +1,131 @@
+//! The keys: numbered databases, exact expiry, and the guard every change goes through.
+//!
+//! A command sees one database through [`Db`]. Reading is [`Db::fetch`]; writing goes through an
+//! [`Edit`] guard, whose `done` counts the change, names the event and keeps the deadline index in
+//! step. What happened is recorded as [`Change`]s, which `exec::settle` delivers; this module knows
+//! no client.
+
+mod change;
+mod database;
+mod db;
+mod edit;
+mod expire;
+mod info;
+mod lfu;
+mod place;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Event, EventClass};
+pub use database::Database;
+pub use db::{Db, KnownHash, Touch};
+pub use edit::{Edit, Vacancy};
+pub use lfu::Lfu;
+pub use shared::{Capture, Garbage, KeyspaceStats, Listener, Shared};
+
+use crate::ds::dict::ResizePolicy;
+use crate::stdx::hash::Seed;
+
+/// All databases and what they share.
+#[derive(Debug)]
+pub struct Keyspace {
+    dbs: Vec<Database>,
+    /// What every database shares: time, statistics, what changed.
+    pub shared: Shared,
+}
+
+impl Keyspace {
+    /// `databases` empty ones, hashed under `seed`.
+    pub fn new(databases: usize, seed: Seed) -> Self {
+        let dbs = (0..databases).map(|_| Database::new(seed)).collect();
+        let mut shared = Shared::default();
+        // Any start but zero will do.
+        shared.chance_state = 0x9e37_79b9_7f4a_7c15;
+        Self { dbs, shared }
+    }
+
+    /// A view of database `index`.
+    ///
+    /// # Panics
+    /// If there is no such database; SELECT lets none through.
+    #[inline]
+    pub fn db(&mut self, index: u32) -> Db<'_> {
+        assert!((index as usize) < self.dbs.len(), "database {index} of {}", self.dbs.len());
+        Db::new(self, index)
+    }
+
+    /// Number of databases.
+    pub fn len(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// Whether there is no database at all.
+    pub fn is_empty(&self) -> bool {
+        self.dbs.is_empty()
+    }
+
+    /// Database `index` as it lies there, for counts and statistics.
+    pub fn database(&self, index: u32) -> &Database {
+        &self.dbs[index as usize]
+    }
+
+    /// Every database with its index.
+    pub fn databases(&self) -> impl Iterator<Item = (u32, &Database)> {
+        (0u32..).zip(&self.dbs)
+    }
+
+    /// Keys in all databases.
+    pub fn total_keys(&self) -> usize {
+        self.dbs.iter().map(Database::len).sum()
+    }
+
+    /// Swaps two databases' contents; every key of both counts as changed for those who watch.
+    pub fn swap(&mut self, a: u32, b: u32) {
+        if a == b {
+            return;
+        }
+        self.dbs.swap(a as usize, b as usize);
+        self.shared.swapped(a, b);
+    }
+
+    /// Empties one database, or all; answers how many keys went. The freeing thread gives their
+    /// memory back.
+    pub fn flush(&mut self, index: Option<u32>) -> usize {
+        let range = index.map_or(0..self.dbs.len(), |i| i as usize..i as usize + 1);
+        let mut removed = 0;
+        for i in range {
+            if self.dbs[i].is_empty() {
+                continue;
+            }
+            removed += self.dbs[i].len();
+            let old = self.dbs[i].take();
+            self.shared.flushed(i as u32, old);
+        }
+        removed
+    }
+
+    /// Moves some buckets of the tables that are being resized and starts to shrink sparse ones;
+    /// true while there is more to do.
+    pub fn rehash(&mut self, buckets: usize) -> bool {
+        let mut more = false;
+        for db in &mut self.dbs {
+            more |= db.rehash(buckets);
+            if let Some(table) = db.take_husk() {
+                self.shared.discard(table);
+            }
+        }
+        more
+    }
+
+    /// Whether tables grow and shrink: DEBUG DICT-RESIZING.
+    pub fn set_resize_policy(&mut self, policy: ResizePolicy) {
+        for db in &mut self.dbs {
+            db.set_resize_policy(policy);
+        }
+    }
+
+    fn parts(&mut self, index: u32) -> (&mut Database, &mut Shared) {
+        (&mut self.dbs[index as usize], &mut self.shared)
+    }
+}

@@ -1,0 +1,93 @@
+//! A key's place in its database and what lies beside it: how a key leaves, and how its deadline moves.
+
+use super::{Event, Shared};
+use crate::ds::deadlines::Deadlines;
+use crate::ds::dict::{OccupiedSlot, VacantSlot, tag};
+use crate::types::{Entry, Value};
+
+/// What lies beside a slot of the dict.
+#[derive(Debug)]
+pub(super) struct Place<'d> {
+    pub(super) shared: &'d mut Shared,
+    pub(super) deadlines: &'d mut Deadlines,
+    pub(super) db: u32,
+    pub(super) hash: u64,
+}
+
+impl<'d> Place<'d> {
+    /// Takes an entry out for good: the snapshot is shown it, unless it was before (`shown`), and its
+    /// deadline leaves the index. Every removal of one key comes through here. Answers the key's
+    /// slot as well, now vacant.
+    pub(super) fn remove<'s>(
+        &mut self,
+        mut slot: OccupiedSlot<'s, Entry>,
+        shown: bool,
+    ) -> (Entry, VacantSlot<'s, Entry>) {
+        if !shown {
+            self.shared.before_change(self.db, slot.get_mut());
+        }
+        let (entry, vacant) = slot.remove_keeping_place();
+        self.move_deadline(entry.deadline(), None);
+        (entry, vacant)
+    }
+
+    /// Removes an entry whose time is over.
+    #[cold]
+    pub(super) fn expire(mut self, slot: OccupiedSlot<'d, Entry>) -> (VacantSlot<'d, Entry>, Self) {
+        let (entry, vacant) = self.remove(slot, false);
+        self.shared.expired(self.db, &entry);
+        self.shared.free_entry(entry);
+        (vacant, self)
+    }
+
+    /// Keeps the index in step with a deadline that was `from` and is `to`.
+    pub(super) fn move_deadline(&mut self, from: Option<u64>, to: Option<u64>) {
+        if from == to {
+            return;
+        }
+        if let Some(from) = from {
+            let known = self.deadlines.remove(from, tag(self.hash));
+            debug_assert!(known, "every deadline is in the index");
+        }
+        if let Some(to) = to {
+            self.shared.nearer_deadline |= to < self.shared.armed_ms;
+            self.deadlines.insert(to, tag(self.hash));
+        }
+    }
+
+    /// Whether the entry's time is over and it is ours to remove.
+    #[inline]
+    pub(super) fn is_due(&self, entry: &Entry) -> bool {
+        !self.shared.keeps_expired() && self.shared.is_over(entry)
+    }
+}
+
+impl Shared {
+    /// Whether the entry's time is over.
+    #[inline]
+    pub(super) fn is_over(&self, entry: &Entry) -> bool {
+        entry.deadline().is_some_and(|at| at <= self.now_ms)
+    }
+
+    /// Counts and tells a removal at the deadline.
+    fn expired(&mut self, db: u32, entry: &Entry) {
+        let late = entry.deadline().map_or(0, |at| self.now_ms.saturating_sub(at));
+        self.stats.expired += 1;
+        self.stats.expired_late_ms_max = self.stats.expired_late_ms_max.max(late);
+        self.changed(db, entry.key(), Event::EXPIRED);
+    }
+
+    /// Frees an entry, or has another thread free its value if that takes long.
+    pub(super) fn free_entry(&mut self, entry: Entry) {
+        if let Some(value) = entry.into_value() {
+            self.free_value(value);
+        }
+    }
+
+    /// Frees a value, or has another thread free it if that takes long.
+    pub(super) fn free_value(&mut self, value: Value) {
+        if value.is_slow_to_free() {
+            self.discard(value);
+        }
+    }
+}

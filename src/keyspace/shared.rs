@@ -1,0 +1,216 @@
+//! What all databases share: the time, what changed, statistics, and what waits to be freed.
+
+use super::{Change, Database, Event, Lfu};
+use crate::types::Entry;
+
+/// State beside the databases.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Milliseconds since the epoch, fixed for the duration of a turn.
+    pub now_ms: u64,
+    /// The same in microseconds.
+    pub now_us: u64,
+    /// Changes since the last save; INFO's `rdb_changes_since_last_save`.
+    pub dirty: u64,
+    /// The [`Listener`]s there are, a bit each; [`Change`]s are recorded while there are any.
+    listeners: u8,
+    keep_expired: bool,
+    /// The deadline the expiry timer waits for, ms since the epoch.
+    pub armed_ms: u64,
+    /// A deadline nearer than that came to be.
+    pub nearer_deadline: bool,
+    /// Set where access clocks count uses (the LFU policies); they hold seconds otherwise.
+    pub lfu: Option<Lfu>,
+    /// What was counted.
+    pub stats: KeyspaceStats,
+    /// Where the randomness of access counters stands; never zero.
+    pub(super) chance_state: u64,
+    changes: Vec<Change>,
+    garbage: Vec<Garbage>,
+    snapshot: Option<Box<dyn Capture>>,
+}
+
+/// Who wants [`Change`]s recorded for `settle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// A client watches keys.
+    Watch = 1,
+    /// The AOF or a replica takes writes: keys that expire are propagated.
+    Feed = 2,
+    /// `notify-keyspace-events` names events.
+    Notifications = 4,
+}
+
+/// Counters of the keyspace.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct KeyspaceStats {
+    /// Lookups for reading that found the key.
+    pub hits: u64,
+    /// Lookups for reading that did not.
+    pub misses: u64,
+    /// Keys removed at their deadline.
+    pub expired: u64,
+    /// Largest number of milliseconds by which a key's removal was late, since the start.
+    pub expired_late_ms_max: u64,
+}
+
+/// A running snapshot, which holds the keys as they were when it began. It reads the databases bit
+/// by bit, and is told here of what would get in its way.
+///
+/// An entry's epoch says whether the snapshot is done with it: it has been encoded, or is no part of
+/// it. So an entry may be taken out of a database and put into another, or under another key, and is
+/// still encoded once.
+pub trait Capture: std::fmt::Debug {
+    /// Called before `entry` of database `db` changes or goes away, once for each guard. What the
+    /// snapshot does not have yet it encodes now, and marks the entry's epoch.
+    fn before_change(&mut self, db: u32, entry: &mut Entry);
+
+    /// Called before an entry is put into a database. It is no part of the snapshot, or was shown to
+    /// it when it was taken out: its epoch is marked.
+    fn before_insert(&mut self, entry: &mut Entry);
+
+    /// Called when database `db` was emptied, with all it held. A snapshot that is not done with it
+    /// keeps it and goes on reading there; else it is handed back, to be freed.
+    fn flushed(&mut self, db: u32, database: Database) -> Option<Database>;
+
+    /// Databases `a` and `b` have changed places: what was to be read in the one is in the other now.
+    fn swapped(&mut self, a: u32, b: u32);
+}
+
+/// Something taken out of the keyspace whose freeing takes time. Dropping it frees it.
+pub struct Garbage {
+    #[expect(dead_code, reason = "held to be dropped")]
+    what: Box<dyn Send>,
+    /// It was so much that the allocator should give the pages back to the system at once.
+    pub whole_database: bool,
+}
+
+impl std::fmt::Debug for Garbage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Garbage").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Sets the time.
+    pub fn set_now_us(&mut self, now_us: u64) {
+        self.now_us = now_us;
+        self.now_ms = now_us / 1000;
+    }
+
+    /// Whether keys past their deadline are hidden, not removed: a replica waits for its primary's
+    /// DEL, a paused server for the pause's end.
+    #[inline]
+    pub fn keeps_expired(&self) -> bool {
+        self.keep_expired
+    }
+
+    /// Begins to keep keys past their deadline, or ends it: those there are fall due at once then.
+    pub fn keep_expired(&mut self, on: bool) {
+        self.keep_expired = on;
+        self.nearer_deadline |= !on;
+    }
+
+    /// Begins to record changes for `who`, or ends it.
+    pub fn listen(&mut self, who: Listener, on: bool) {
+        match on {
+            true => self.listeners |= who as u8,
+            false => self.listeners &= !(who as u8),
+        }
+    }
+
+    /// Whether changes are recorded for `who`.
+    pub fn has_listener(&self, who: Listener) -> bool {
+        self.listeners & who as u8 != 0
+    }
+
+    /// What was removed waits for the freeing thread.
+    pub fn discard(&mut self, what: impl Send + 'static) {
+        self.garbage.push(Garbage { what: Box::new(what), whole_database: false });
+    }
+
+    /// What waits to be freed.
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
+        std::mem::take(&mut self.garbage)
+    }
+
+    /// Whether something waits to be freed.
+    pub fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
+    }
+
+    /// The changes recorded since they were last taken.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// How many changes are recorded.
+    pub fn recorded(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// The changes recorded from number `from` on.
+    pub fn recorded_from(&self, from: usize) -> &[Change] {
+        &self.changes[from..]
+    }
+
+    /// Begins to show changes to a snapshot, or ends it.
+    pub fn set_snapshot(&mut self, snapshot: Option<Box<dyn Capture>>) {
+        self.snapshot = snapshot;
+    }
+
+    /// The one place where a snapshot learns that an entry is about to change or to go. Those who
+    /// call it are two: the guard's first change, and the removal of a key.
+    #[inline]
+    pub(super) fn before_change(&mut self, db: u32, entry: &mut Entry) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.before_change(db, entry);
+        }
+    }
+
+    /// Where it learns that there is a new one.
+    #[inline]
+    pub(super) fn before_insert(&mut self, entry: &mut Entry) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.before_insert(entry);
+        }
+    }
+
+    /// A key changed: counted, and recorded for those who listen.
+    #[inline]
+    pub(super) fn changed(&mut self, db: u32, key: &[u8], event: Event) {
+        self.dirty += 1;
+        self.tell(db, key, event);
+    }
+
+    /// Something happened to a key that is no change to save (`keymiss`, `new`, `expired`).
+    #[inline]
+    pub fn tell(&mut self, db: u32, key: &[u8], event: Event) {
+        if self.listeners != 0 {
+            self.changes.push(Change { db, key: key.into(), event });
+        }
+    }
+
+    /// Two databases changed places.
+    pub(super) fn swapped(&mut self, a: u32, b: u32) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.swapped(a, b);
+        }
+        self.dirty += 1;
+        self.tell(a, b"", Event::DATABASE);
+        self.tell(b, b"", Event::DATABASE);
+    }
+
+    /// Everything was taken out of a database, as `old`.
+    pub(super) fn flushed(&mut self, db: u32, old: Database) {
+        self.dirty += old.len() as u64;
+        self.tell(db, b"", Event::DATABASE);
+        let unneeded = match &mut self.snapshot {
+            Some(snapshot) => snapshot.flushed(db, old),
+            None => Some(old),
+        };
+        if let Some(database) = unneeded {
+            self.garbage.push(Garbage { what: Box::new(database), whole_database: true });
+        }
+    }
+}
