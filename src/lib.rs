@@ -44,10 +44,13 @@
 //!    tables, mass expiry and freeing are cut into slices or done elsewhere.
 //! 9. `unsafe` stands only in [`ds`], [`stdx::os`] and [`stdx::alloc`].
 
+pub mod client;
 pub mod config;
 pub mod ds;
 pub mod keyspace;
+pub mod pubsub;
 pub mod resp;
 pub mod spec;
+pub mod stats;
 pub mod stdx;
 pub mod types;

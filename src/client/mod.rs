@@ -1,0 +1,17 @@
+//! Client sessions: who is connected, what they asked for, what waits to be sent to them.
+
+mod info;
+mod pause;
+mod session;
+mod slab;
+mod subscriptions;
+mod transaction;
+
+pub use info::ClientMemory;
+pub use pause::Pause;
+pub use session::{
+    Closing, Flags, Kind, Names, PeerAddr, Query, ReplyMode, Session, Traffic, WatchedKey,
+};
+pub use slab::{ClientId, Clients};
+pub use subscriptions::{Subscriptions, Topic};
+pub use transaction::Transaction;

@@ -1,0 +1,225 @@
+//! Where the memory goes: one account, which INFO, MEMORY STATS and MEMORY DOCTOR read.
+
+use crate::stdx::fields::{Fields, human_bytes};
+
+/// What one database takes beside its entries, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DatabaseOverhead {
+    /// Its number.
+    pub index: u32,
+    /// Its table of keys.
+    pub table: u64,
+    /// Its index of deadlines.
+    pub deadlines: u64,
+    /// Of the table, what a resize in progress is about to give up.
+    pub rehashing: u64,
+}
+
+/// Bytes as they were found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Breakdown {
+    /// Given out by the allocator.
+    pub used: u64,
+    /// The most of that.
+    pub peak: u64,
+    /// The same before the first key.
+    pub startup: u64,
+    /// In RAM.
+    pub rss: u64,
+    /// RAM the machine has.
+    pub total_system: u64,
+    /// The allocator's account: in live allocations.
+    pub allocated: u64,
+    /// In pages that hold one.
+    pub active: u64,
+    /// In RAM by its reckoning.
+    pub resident: u64,
+    /// Freed lazily.
+    pub muzzy: u64,
+    /// Held by ordinary clients.
+    pub clients_normal: u64,
+    /// Held by replicas.
+    pub clients_replicas: u64,
+    /// Each database that has keys.
+    pub databases: Vec<DatabaseOverhead>,
+    /// Keys.
+    pub keys: u64,
+}
+
+/// The account: what was found, and what follows from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// As found.
+    pub found: Breakdown,
+    /// Beside the data: the program itself, clients, tables.
+    pub overhead: u64,
+    /// The data.
+    pub dataset: u64,
+    /// Per key, without what the program took at its start.
+    pub per_key: u64,
+}
+
+/// A ratio of two sizes and the bytes between them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Excess {
+    /// The larger as a multiple of the smaller.
+    pub ratio: f64,
+    /// How many bytes larger it is.
+    pub bytes: i64,
+}
+
+impl Excess {
+    fn of(whole: u64, part: u64) -> Self {
+        let ratio = if part == 0 { 0.0 } else { whole as f64 / part as f64 };
+        Self { ratio, bytes: whole as i64 - part as i64 }
+    }
+
+    /// Whether it is worth a word: so many times as much, and more than 10 MB.
+    pub fn is_over(self, ratio: f64) -> bool {
+        self.ratio > ratio && self.bytes > 10 << 20
+    }
+}
+
+impl Memory {
+    /// Draws up the account.
+    pub fn new(found: Breakdown) -> Self {
+        let tables: u64 = found.databases.iter().map(|db| db.table + db.deadlines).sum();
+        let clients = found.clients_normal + found.clients_replicas;
+        let overhead = found.startup + clients + tables;
+        let dataset = found.used.saturating_sub(overhead);
+        let grown = found.used.saturating_sub(found.startup);
+        let per_key = grown.checked_div(found.keys).unwrap_or(0);
+        Self { found, overhead, dataset, per_key }
+    }
+
+    /// The data's share of what came after the start, in percent.
+    pub fn dataset_percent(&self) -> f64 {
+        percent(self.dataset, self.found.used.saturating_sub(self.found.startup))
+    }
+
+    /// What is used now of the peak, in percent.
+    pub fn peak_percent(&self) -> f64 {
+        percent(self.found.used, self.found.peak)
+    }
+
+    /// Tables, and deadlines, of all databases.
+    pub fn tables(&self) -> u64 {
+        self.found.databases.iter().map(|db| db.table + db.deadlines).sum()
+    }
+
+    /// What resizes in progress are about to give up.
+    pub fn rehashing(&self) -> u64 {
+        self.found.databases.iter().map(|db| db.rehashing).sum()
+    }
+
+    /// Pages' bytes that live allocations leave unused.
+    pub fn allocator_fragmentation(&self) -> Excess {
+        Excess::of(self.found.active, self.found.allocated)
+    }
+
+    /// Pages the allocator holds and does not use.
+    pub fn allocator_rss(&self) -> Excess {
+        Excess::of(self.found.resident, self.found.active)
+    }
+
+    /// What is in RAM beside the allocator's pages.
+    pub fn rss_overhead(&self) -> Excess {
+        Excess::of(self.found.rss, self.found.resident)
+    }
+
+    /// RAM beyond what is in use.
+    pub fn fragmentation(&self) -> Excess {
+        Excess::of(self.found.rss, self.found.used)
+    }
+
+    /// Section `memory`, up to the lines about limits.
+    pub fn info(&self, out: &mut Fields) {
+        let found = &self.found;
+        out.bytes("used_memory", found.used);
+        out.bytes("used_memory_rss", found.rss);
+        out.bytes("used_memory_peak", found.peak);
+        out.put("used_memory_peak_perc", format_args!("{:.2}%", self.peak_percent()));
+        out.put("used_memory_overhead", self.overhead);
+        out.put("used_memory_startup", found.startup);
+        out.put("used_memory_dataset", self.dataset);
+        out.put("used_memory_dataset_perc", format_args!("{:.2}%", self.dataset_percent()));
+        out.put("allocator_allocated", found.allocated);
+        out.put("allocator_active", found.active);
+        out.put("allocator_resident", found.resident);
+        out.put("allocator_muzzy", found.muzzy);
+        out.bytes("total_system_memory", found.total_system);
+        scripts(out);
+    }
+
+    /// Section `memory`, behind the lines about limits.
+    pub fn ratios_info(&self, out: &mut Fields) {
+        excess(out, "allocator_frag", self.allocator_fragmentation());
+        excess(out, "allocator_rss", self.allocator_rss());
+        excess(out, "rss_overhead", self.rss_overhead());
+        excess(out, "mem_fragmentation", self.fragmentation());
+        let none = [
+            "mem_not_counted_for_evict",
+            "mem_replication_backlog",
+            "mem_total_replication_buffers",
+            "mem_replica_full_sync_buffer",
+        ];
+        out.all(&none, 0);
+        out.put("mem_clients_slaves", self.found.clients_replicas);
+        out.put("mem_clients_normal", self.found.clients_normal);
+        out.all(&["mem_cluster_links", "mem_aof_buffer"], 0);
+        out.put("mem_overhead_db_hashtable_rehashing", self.rehashing());
+    }
+}
+
+/// Scripts and functions: there are none.
+fn scripts(out: &mut Fields) {
+    out.all(&["used_memory_lua", "used_memory_vm_eval"], 0);
+    out.put("used_memory_lua_human", human_bytes(0));
+    let none = [
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+        "used_memory_vm_total",
+    ];
+    out.all(&none, 0);
+    out.put("used_memory_vm_total_human", human_bytes(0));
+    out.put("used_memory_functions", 0);
+    out.bytes("used_memory_scripts", 0);
+}
+
+fn excess(out: &mut Fields, name: &str, excess: Excess) {
+    out.ratio(&format!("{name}_ratio"), excess.ratio);
+    out.put(&format!("{name}_bytes"), excess.bytes);
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overhead_and_data_make_up_what_is_used() {
+        let databases = vec![DatabaseOverhead { index: 0, table: 64, deadlines: 36, rehashing: 0 }];
+        let memory = Memory::new(Breakdown {
+            used: 2000,
+            startup: 1000,
+            clients_normal: 100,
+            databases,
+            keys: 10,
+            ..Breakdown::default()
+        });
+        assert_eq!((memory.overhead, memory.dataset, memory.per_key), (1200, 800, 100));
+        assert_eq!(memory.dataset_percent(), 80.0);
+    }
+
+    #[test]
+    fn without_figures_nothing_divides_by_zero() {
+        let memory = Memory::new(Breakdown::default());
+        assert_eq!((memory.peak_percent(), memory.fragmentation().ratio), (0.0, 0.0));
+    }
+}

@@ -1,0 +1,128 @@
+//! What is counted: commands, errors, traffic; and which commands took long.
+
+mod commandlog;
+mod commands;
+mod info;
+mod latency;
+mod memory;
+mod rates;
+mod watch;
+
+pub use commandlog::{CommandLog, CommandLogs, LogEntry, LogKind, Ran};
+pub use commands::{CommandStats, Histogram};
+pub use latency::{LatencyMonitor, LatencySample, LatencySeries, LatencySummary};
+pub use memory::{Breakdown, DatabaseOverhead, Excess, Memory};
+pub use rates::{Rates, Totals};
+pub use watch::Watch;
+
+use crate::config::Config;
+use crate::spec::CommandId;
+use std::collections::BTreeMap;
+
+/// Kinds of error are counted by their code up to so many; a flood of made-up codes counts no more.
+const ERROR_KINDS_MAX: usize = 128;
+
+/// The server's counters. CONFIG RESETSTAT sets most of them back.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Per command, by [`CommandId`].
+    commands: Vec<CommandStats>,
+    /// Error replies by their code.
+    pub errors: BTreeMap<String, u64>,
+    /// Error replies.
+    pub error_replies: u64,
+    /// Commands run.
+    pub commands_processed: u64,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections refused at maxclients or in protected mode.
+    pub connections_rejected: u64,
+    /// Bytes received.
+    pub net_in: u64,
+    /// Bytes sent.
+    pub net_out: u64,
+    /// Reads from sockets that brought something.
+    pub reads: u64,
+    /// Writes to sockets.
+    pub writes: u64,
+    /// Clients closed because their input grew too long.
+    pub query_limit_closed: u64,
+    /// Clients closed because their output grew too long.
+    pub output_limit_closed: u64,
+    /// Refused AUTH and HELLO AUTH.
+    pub auth_denied: u64,
+    /// Largest input and output buffers seen lately.
+    pub largest_input: usize,
+    /// The same of output.
+    pub largest_output: usize,
+    /// Highest memory use seen.
+    pub peak_memory: u64,
+    /// Memory in use before the first key.
+    pub startup_memory: u64,
+    /// Turns of connections.
+    pub turns: u64,
+    /// Time those took, ns.
+    pub turn_nanos: u64,
+    /// Time spent on keys past their deadline, ns.
+    pub expire_nanos: u64,
+    /// Per-second rates.
+    pub rates: Rates,
+    /// Bounds that make a command notable.
+    pub watch: Watch,
+    /// Commands that took long, came in large or were answered at length.
+    pub logs: CommandLogs,
+    /// Events that held the loop up.
+    pub latency: LatencyMonitor,
+}
+
+impl Stats {
+    /// For a table of `commands` commands.
+    pub fn new(commands: usize) -> Self {
+        let mut stats = Self::default();
+        stats.commands.resize_with(commands, CommandStats::default);
+        stats
+    }
+
+    /// One command's counters.
+    #[inline]
+    pub fn command(&mut self, id: CommandId) -> &mut CommandStats {
+        &mut self.commands[usize::from(id.0)]
+    }
+
+    /// One command's counters, to read.
+    pub fn of(&self, id: CommandId) -> &CommandStats {
+        &self.commands[usize::from(id.0)]
+    }
+
+    /// Counts an error reply by its first word.
+    pub fn error(&mut self, text: &str) {
+        self.error_replies += 1;
+        let code = text.split(' ').next().unwrap_or_default();
+        if let Some(count) = self.errors.get_mut(code) {
+            *count += 1;
+        } else if self.errors.len() < ERROR_KINDS_MAX {
+            self.errors.insert(code.to_owned(), 1);
+        }
+    }
+
+    /// Takes over what the configuration says: the bounds, and how long the logs may be.
+    pub fn configure(&mut self, config: &Config) {
+        self.watch = Watch::of(config);
+        for kind in LogKind::ALL {
+            self.logs.of_mut(kind).trim(kind.max_len(config));
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset(&mut self) {
+        let old = std::mem::take(self);
+        *self = Self {
+            peak_memory: old.peak_memory,
+            startup_memory: old.startup_memory,
+            watch: old.watch,
+            logs: old.logs,
+            latency: old.latency,
+            ..Self::new(old.commands.len())
+        };
+    }
+}
