@@ -47,6 +47,7 @@
 pub mod client;
 pub mod config;
 pub mod ds;
+pub mod effects;
 pub mod keyspace;
 pub mod pubsub;
 pub mod resp;
