@@ -49,6 +49,7 @@ pub mod config;
 pub mod ds;
 pub mod effects;
 pub mod keyspace;
+pub mod persist;
 pub mod pubsub;
 pub mod resp;
 pub mod spec;

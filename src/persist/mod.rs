@@ -1,0 +1,3 @@
+//! Persistence.
+pub mod info;
+pub mod rdb;

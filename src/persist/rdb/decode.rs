@@ -1,0 +1,184 @@
+//! Reading lengths and strings. The bytes are foreign: nothing here panics on them, or allocates
+//! much more than they could stand for.
+
+use super::code;
+use crate::stdx::lzf;
+
+/// What is wrong with the input, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrupt {
+    /// How many bytes in.
+    pub at: usize,
+    /// In a few words.
+    pub what: &'static str,
+}
+
+impl std::fmt::Display for Corrupt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.at)
+    }
+}
+
+impl std::error::Error for Corrupt {}
+
+/// Reads parts of RDB values from a slice, from its start to its end.
+pub struct Decoder<'a> {
+    rest: &'a [u8],
+    /// How many bytes are read.
+    at: usize,
+}
+
+/// What a length's place can hold.
+enum Prefix {
+    Length(usize),
+    /// The first byte of an encoded string.
+    Encoding(u8),
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder at the first byte of `input`.
+    #[must_use]
+    pub fn new(input: &'a [u8]) -> Self {
+        Self { rest: input, at: 0 }
+    }
+
+    /// Reads one byte.
+    ///
+    /// # Errors
+    /// The input has ended; so for all that follow.
+    pub fn byte(&mut self) -> Result<u8, Corrupt> {
+        let [byte] = self.array()?;
+        Ok(byte)
+    }
+
+    /// Reads a length.
+    ///
+    /// # Errors
+    /// There is an encoded string instead, or no known form of a length.
+    pub fn length(&mut self) -> Result<usize, Corrupt> {
+        match self.prefix()? {
+            Prefix::Length(len) => Ok(len),
+            Prefix::Encoding(_) => Err(self.corrupt("no length but an encoded string")),
+        }
+    }
+
+    /// Reads a string in any encoding; integers become text.
+    ///
+    /// # Errors
+    /// The encoding is not known, or the string not whole.
+    pub fn string(&mut self) -> Result<Vec<u8>, Corrupt> {
+        match self.prefix()? {
+            Prefix::Length(len) => Ok(self.bytes(len)?.to_vec()),
+            Prefix::Encoding(code::INT_8) => Ok(text(i8::from_le_bytes(self.array()?))),
+            Prefix::Encoding(code::INT_16) => Ok(text(i16::from_le_bytes(self.array()?))),
+            Prefix::Encoding(code::INT_32) => Ok(text(i32::from_le_bytes(self.array()?))),
+            Prefix::Encoding(code::LZF) => self.lzf_string(),
+            Prefix::Encoding(_) => Err(self.corrupt("unknown string encoding")),
+        }
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// Something is left.
+    pub fn finish(self) -> Result<(), Corrupt> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.corrupt("bytes after the value")) }
+    }
+
+    fn lzf_string(&mut self) -> Result<Vec<u8>, Corrupt> {
+        let compressed_len = self.length()?;
+        let len = self.length()?;
+        let compressed = self.bytes(compressed_len)?;
+        lzf::decompress(compressed, len).map_err(|error| self.corrupt(error.what()))
+    }
+
+    fn prefix(&mut self) -> Result<Prefix, Corrupt> {
+        let first = self.byte()?;
+        let len = match first {
+            0..code::LEN_14 => u64::from(first),
+            code::LEN_14..code::LEN_32 => {
+                u64::from(u16::from_be_bytes([first & !code::LEN_14, self.byte()?]))
+            }
+            code::LEN_32 => u64::from(u32::from_be_bytes(self.array()?)),
+            code::LEN_64 => u64::from_be_bytes(self.array()?),
+            code::INT_8.. => return Ok(Prefix::Encoding(first)),
+            _ => return Err(self.corrupt("unknown form of a length")),
+        };
+        let len = usize::try_from(len).map_err(|_| self.corrupt("length beyond this machine"))?;
+        Ok(Prefix::Length(len))
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
+        let (&array, rest) = self.rest.split_first_chunk().ok_or(self.corrupt("early end"))?;
+        self.advance_to(rest);
+        Ok(array)
+    }
+
+    fn bytes(&mut self, len: usize) -> Result<&'a [u8], Corrupt> {
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(self.corrupt("early end"))?;
+        self.advance_to(rest);
+        Ok(bytes)
+    }
+
+    fn advance_to(&mut self, rest: &'a [u8]) {
+        self.at += self.rest.len() - rest.len();
+        self.rest = rest;
+    }
+
+    fn corrupt(&self, what: &'static str) -> Corrupt {
+        Corrupt { at: self.at, what }
+    }
+}
+
+fn text(int: impl Into<i32>) -> Vec<u8> {
+    itoa::Buffer::new().format(int.into()).as_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(input: &[u8]) -> Result<Vec<u8>, Corrupt> {
+        let mut decoder = Decoder::new(input);
+        let string = decoder.string()?;
+        decoder.finish()?;
+        Ok(string)
+    }
+
+    #[test]
+    fn a_length_may_be_longer_than_it_need_be() {
+        for prefix in [&b"\x03"[..], b"\x40\x03", b"\x80\0\0\0\x03", b"\x81\0\0\0\0\0\0\0\x03"] {
+            assert_eq!(string(&[prefix, b"abc"].concat()).unwrap(), b"abc");
+        }
+    }
+
+    #[test]
+    fn integers_become_text() {
+        assert_eq!(string(b"\xc0\x80").unwrap(), b"-128");
+        assert_eq!(string(b"\xc1\x39\x30").unwrap(), b"12345");
+        assert_eq!(string(b"\xc2\xff\xff\xff\xff").unwrap(), b"-1");
+    }
+
+    #[test]
+    fn faults_are_named_with_their_place() {
+        for (input, at, what) in [
+            (&b""[..], 0, "early end"),
+            (b"\x03ab", 1, "early end"),
+            (b"\xc2abc", 1, "early end"),
+            (b"\x81\xff\xff\xff\xff\xff\xff\xff\xff", 9, "early end"),
+            (b"\x82\0\0", 1, "unknown form of a length"),
+            (b"\xc4abc", 1, "unknown string encoding"),
+            (b"\xc3\xc0\x01", 2, "no length but an encoded string"),
+            (b"\x01ab", 2, "bytes after the value"),
+            (b"\xc3\x02\x05\x03a", 5, "LZF data ends inside a chunk"),
+            (b"\xc3\x04\x05\x00a\x20\x01", 7, "LZF match begins before the data"),
+            (
+                b"\xc3\x02\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x00a",
+                13,
+                "LZF data is not as long as stated",
+            ),
+        ] {
+            assert_eq!(string(input), Err(Corrupt { at, what }), "{}", input.escape_ascii());
+        }
+    }
+}

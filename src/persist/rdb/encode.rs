@@ -1,0 +1,180 @@
+//! Writing lengths and strings, with Redis's choices of encoding: the same value gives the same
+//! bytes.
+
+use super::code;
+use crate::stdx::lzf::Compressor;
+
+/// The longest text of a 32-bit integer.
+const INT_TEXT_MAX: usize = "-2147483648".len();
+/// Strings up to this length are not worth compressing.
+const UNCOMPRESSED_MAX: usize = 20;
+/// What compression must save at least, so that its two lengths pay.
+const COMPRESSION_GAIN_MIN: usize = 4;
+
+/// Appends parts of RDB values to a buffer.
+pub struct Encoder<'a> {
+    out: &'a mut Vec<u8>,
+    /// Given when `rdbcompression` is on.
+    compressor: Option<&'a mut Compressor>,
+    /// Where a string is compressed before its compressed length is known.
+    compressed: Vec<u8>,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder that appends to `out`, and compresses strings if it has a compressor.
+    pub fn new(out: &'a mut Vec<u8>, compressor: Option<&'a mut Compressor>) -> Self {
+        Self { out, compressor, compressed: Vec::new() }
+    }
+
+    /// Writes one byte as it is.
+    pub fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
+    }
+
+    /// Writes a length.
+    pub fn length(&mut self, len: usize) {
+        if len < 1 << 6 {
+            self.out.push(len as u8);
+        } else if len < 1 << 14 {
+            let [high, low] = (len as u16).to_be_bytes();
+            self.out.extend_from_slice(&[code::LEN_14 | high, low]);
+        } else if let Ok(len) = u32::try_from(len) {
+            self.out.push(code::LEN_32);
+            self.out.extend_from_slice(&len.to_be_bytes());
+        } else {
+            self.out.push(code::LEN_64);
+            self.out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+
+    /// Writes a string: as an integer if it is the text of a 32-bit one, else compressed if that is
+    /// on and pays, else as it is.
+    pub fn string(&mut self, bytes: &[u8]) {
+        if let Some(int) = canonical_i32(bytes) {
+            self.int(int);
+        } else if !self.compressed(bytes) {
+            self.verbatim(bytes);
+        }
+    }
+
+    /// Writes the string that is the text of `int`.
+    pub fn int_string(&mut self, int: i64) {
+        match i32::try_from(int) {
+            Ok(int) => self.int(int),
+            Err(_) => self.verbatim(itoa::Buffer::new().format(int).as_bytes()),
+        }
+    }
+
+    fn int(&mut self, int: i32) {
+        if let Ok(int) = i8::try_from(int) {
+            self.out.push(code::INT_8);
+            self.out.extend_from_slice(&int.to_le_bytes());
+        } else if let Ok(int) = i16::try_from(int) {
+            self.out.push(code::INT_16);
+            self.out.extend_from_slice(&int.to_le_bytes());
+        } else {
+            self.out.push(code::INT_32);
+            self.out.extend_from_slice(&int.to_le_bytes());
+        }
+    }
+
+    /// Writes a string compressed; false, and nothing, if that is off or does not pay.
+    fn compressed(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() <= UNCOMPRESSED_MAX {
+            return false;
+        }
+        let Some(compressor) = &mut self.compressor else {
+            return false;
+        };
+        let mut compressed = std::mem::take(&mut self.compressed);
+        compressed.clear();
+        let pays = compressor.compress(bytes, &mut compressed, bytes.len() - COMPRESSION_GAIN_MIN);
+        if pays {
+            self.byte(code::LZF);
+            self.length(compressed.len());
+            self.length(bytes.len());
+            self.out.extend_from_slice(&compressed);
+        }
+        self.compressed = compressed;
+        pays
+    }
+
+    fn verbatim(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.out.extend_from_slice(bytes);
+    }
+}
+
+/// The integer whose text is exactly `bytes`: without plus sign, leading zeros or minus zero, which
+/// would not come back.
+fn canonical_i32(bytes: &[u8]) -> Option<i32> {
+    if bytes.len() > INT_TEXT_MAX {
+        return None;
+    }
+    let int: i32 = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+    (itoa::Buffer::new().format(int).as_bytes() == bytes).then_some(int)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], expected: &[u8]) {
+        let mut out = Vec::new();
+        Encoder::new(&mut out, Some(&mut Compressor::new())).string(bytes);
+        assert_eq!(out, expected, "{}", bytes.escape_ascii());
+    }
+
+    #[test]
+    fn lengths_take_the_shortest_form() {
+        for (len, expected) in [
+            (0, &[0][..]),
+            (63, &[0x3f]),
+            (64, &[0x40, 0x40]),
+            (16_383, &[0x7f, 0xff]),
+            (16_384, &[0x80, 0, 0, 0x40, 0]),
+            (0xffff_ffff, &[0x80, 0xff, 0xff, 0xff, 0xff]),
+            (0x1_0000_0000, &[0x81, 0, 0, 0, 1, 0, 0, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            Encoder::new(&mut out, None).length(len);
+            assert_eq!(out, expected, "{len}");
+        }
+    }
+
+    #[test]
+    fn integers_take_the_narrowest_form() {
+        check(b"0", b"\xc0\x00");
+        check(b"-128", b"\xc0\x80");
+        check(b"128", b"\xc1\x80\x00");
+        check(b"-32768", b"\xc1\x00\x80");
+        check(b"32768", b"\xc2\x00\x80\x00\x00");
+        check(b"-2147483648", b"\xc2\x00\x00\x00\x80");
+        check(b"2147483648", b"\x0a2147483648");
+    }
+
+    #[test]
+    fn text_that_an_integer_would_not_give_back_stays_text() {
+        for text in ["", "-", "+1", "01", "-0", "1 ", "1.0", "\u{661}"] {
+            let mut expected = vec![text.len() as u8];
+            expected.extend_from_slice(text.as_bytes());
+            check(text.as_bytes(), &expected);
+        }
+    }
+
+    #[test]
+    fn only_strings_above_20_bytes_are_compressed() {
+        check(&[b'a'; 20], b"\x14aaaaaaaaaaaaaaaaaaaa");
+        check(&[b'a'; 21], b"\xc3\x06\x15\x01aa\xe0\x0a\x00");
+    }
+
+    #[test]
+    fn an_integer_value_is_written_as_its_text_would_be() {
+        for int in [0, -129, 40_000, i64::from(i32::MIN), 1 << 31, i64::MIN, i64::MAX] {
+            let (mut of_int, mut of_text) = (Vec::new(), Vec::new());
+            Encoder::new(&mut of_int, None).int_string(int);
+            Encoder::new(&mut of_text, None).string(int.to_string().as_bytes());
+            assert_eq!(of_int, of_text);
+        }
+    }
+}
