@@ -52,6 +52,7 @@ pub mod keyspace;
 pub mod persist;
 pub mod pubsub;
 pub mod resp;
+pub mod server;
 pub mod spec;
 pub mod stats;
 pub mod stdx;

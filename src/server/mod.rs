@@ -1,0 +1,162 @@
+//! All state, owned in one place, and the views of it that commands get. No logic.
+
+mod facts;
+mod info;
+mod views;
+
+pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
+pub use views::{ClientCtx, KeysCtx};
+
+use crate::client::{ClientId, Clients, Pause, Transaction};
+use crate::config::Config;
+use crate::config::special::NotifyFlags;
+use crate::effects::{Effects, Feed};
+use crate::keyspace::{Keyspace, Lfu, Listener};
+use crate::pubsub::Pubsub;
+use crate::resp::Reply;
+use crate::spec::{CommandId, Table};
+use crate::stats::Stats;
+use crate::stdx::hash::Seed;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
+/// The Redis version whose behaviour clients may count on; they branch on it.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// A whole server.
+#[derive(Debug)]
+pub struct Server {
+    /// The keys.
+    pub keyspace: Keyspace,
+    /// Who is connected.
+    pub clients: Clients,
+    /// What commands caused and is not delivered yet.
+    pub effects: Effects,
+    /// Counters.
+    pub stats: Stats,
+    /// Every option.
+    pub config: Config,
+    /// What is known of each command.
+    pub commands: Table,
+    /// The process it runs in.
+    pub facts: Facts,
+    /// The name of this history of writes, forty hex digits.
+    pub replication_id: String,
+    /// Randomness, from a seed.
+    pub rng: SmallRng,
+    /// Who is subscribed to what.
+    pub pubsub: Pubsub,
+    /// Clients that see every command.
+    pub monitors: Vec<ClientId>,
+    /// The state of CLIENT PAUSE.
+    pub pause: Pause,
+    /// Set once the process is about to end.
+    pub shutting_down: bool,
+    /// How durations are measured.
+    pub timer: Timer,
+    /// When the last command ended, in the timer's ticks: the next one begins there.
+    pub last_tick: u64,
+    /// Keys whose removal DEBUG SET-ACTIVE-EXPIRE 0 leaves to those who look them up.
+    pub active_expire: bool,
+    /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
+    pub pause_cron: bool,
+}
+
+impl Server {
+    /// A server that runs the commands of `commands`, in the process that `facts` describe, with
+    /// all randomness from `seed`.
+    pub fn new(config: Config, commands: Table, facts: Facts, timer: Timer, seed: u64) -> Self {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let hash_seed = Seed::new(rand::Rng::next_u64(&mut rng), rand::Rng::next_u64(&mut rng));
+        let mut stats = Stats::new(commands.len());
+        stats.startup_memory = (facts.figures.used_memory)();
+        let replication_id = random_id(&mut rng);
+        let mut server = Self {
+            keyspace: Keyspace::new(config.databases as usize, hash_seed),
+            clients: Clients::default(),
+            effects: Effects::default(),
+            stats,
+            config,
+            commands,
+            facts,
+            replication_id,
+            rng,
+            pubsub: Pubsub::default(),
+            monitors: Vec::new(),
+            pause: Pause::default(),
+            shutting_down: false,
+            timer,
+            last_tick: timer.now(),
+            active_expire: true,
+            pause_cron: false,
+        };
+        server.configure();
+        server
+    }
+
+    /// The time, ms since the epoch, as of the running command.
+    pub fn now_ms(&self) -> u64 {
+        self.keyspace.shared.now_ms
+    }
+
+    /// Makes the parts follow the configuration, after it changed.
+    pub fn configure(&mut self) {
+        use crate::config::EvictionPolicy::{AllkeysLfu, VolatileLfu};
+        let counts = matches!(self.config.maxmemory_policy, AllkeysLfu | VolatileLfu);
+        self.keyspace.shared.lfu = counts.then_some(Lfu {
+            log_factor: self.config.lfu_log_factor,
+            decay_minutes: self.config.lfu_decay_time,
+        });
+        self.stats.configure(&self.config);
+        let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
+        let wanted = self.config.notify_keyspace_events.intersects(channels);
+        self.keyspace.shared.listen(Listener::Notifications, wanted);
+    }
+
+    /// Whether a new session must authenticate.
+    pub fn needs_password(&self) -> bool {
+        !self.config.requirepass.is_empty()
+    }
+
+    /// Where client `id`'s reply goes.
+    pub fn reply(&mut self, id: ClientId) -> Reply<'_> {
+        let session = self.clients.running(id);
+        Reply::new(&mut session.out, session.resp)
+    }
+
+    /// Begins a new history of writes.
+    pub fn change_replication_id(&mut self) {
+        self.replication_id = random_id(&mut self.rng);
+    }
+
+    /// Adds a taker of writes.
+    pub fn add_feed(&mut self, feed: Box<dyn Feed>) {
+        self.effects.add_feed(feed);
+        self.keyspace.shared.listen(Listener::Feed, true);
+    }
+
+    /// Forgets what a client watches.
+    pub fn unwatch(&mut self, id: ClientId) {
+        let session = self.clients.running(id);
+        session.flags.watch_broken = false;
+        self.effects.watch.unwatch(id, session);
+        self.keyspace.shared.listen(Listener::Watch, !self.effects.watch.is_empty());
+    }
+
+    /// Ends a client's transaction, if there is one, and hands it out; what the client watches for
+    /// it is forgotten.
+    pub fn end_transaction(&mut self, id: ClientId) -> Option<Box<Transaction>> {
+        self.unwatch(id);
+        self.clients.running(id).transaction.take()
+    }
+
+    /// The full name of a command, for errors about it.
+    pub fn command_name(&self, id: CommandId) -> &str {
+        &self.commands.row(id).full_name
+    }
+}
+
+/// Forty random hex digits.
+fn random_id(rng: &mut SmallRng) -> String {
+    (0..5).map(|_| format!("{:08x}", rand::Rng::next_u32(rng))).collect()
+}

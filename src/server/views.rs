@@ -1,0 +1,82 @@
+//! What a command may touch: its power is its type.
+
+use super::Server;
+use crate::client::{ClientId, Session};
+use crate::config::Config;
+use crate::effects::{Effects, Op};
+use crate::keyspace::{Db, KnownHash, Touch};
+use crate::resp::{Argv, Reply};
+use rand::rngs::SmallRng;
+
+/// What data commands get: one database, the reply, randomness.
+#[derive(Debug)]
+pub struct KeysCtx<'a> {
+    /// The selected database.
+    pub db: Db<'a>,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    /// Every option.
+    pub config: &'a Config,
+    /// Randomness.
+    pub rng: &'a mut SmallRng,
+    effects: &'a mut Effects,
+}
+
+impl KeysCtx<'_> {
+    /// What the AOF and the replicas get in place of the command as received; nothing, if `argv`
+    /// is empty. Called several times it gives several commands, which become one transaction.
+    pub fn propagate_as(&mut self, argv: &[&[u8]]) {
+        if !self.effects.is_feeding() {
+            return;
+        }
+        let argv: Vec<_> = argv.iter().map(|a| a.to_vec()).collect();
+        let op = (!argv.is_empty()).then(|| Op { db: self.db.index(), argv });
+        self.effects.rewrite(op);
+    }
+}
+
+/// What commands about the connection itself get.
+#[derive(Debug)]
+pub struct ClientCtx<'a> {
+    /// The client's own session.
+    pub session: &'a mut Session,
+    /// Every option.
+    pub config: &'a Config,
+    /// Milliseconds since the epoch.
+    pub now_ms: u64,
+}
+
+impl ClientCtx<'_> {
+    /// Where the reply goes.
+    pub fn reply(&mut self) -> Reply<'_> {
+        Reply::new(&mut self.session.out, self.session.resp)
+    }
+}
+
+impl Server {
+    /// The view of a data command of client `id`.
+    #[inline]
+    pub fn keys_ctx(&mut self, id: ClientId, argv: &Argv<'_>) -> KeysCtx<'_> {
+        let Self { keyspace, clients, effects, config, rng, .. } = self;
+        let session = clients.running(id);
+        let touch = if session.flags.no_touch { Touch::Leave } else { Touch::Use };
+        let known = match argv.first_key_hash() {
+            Some(hash) => KnownHash::new(&argv[1], hash),
+            None => KnownHash::default(),
+        };
+        KeysCtx {
+            db: keyspace.db(session.db).with(touch, known),
+            reply: Reply::new(&mut session.out, session.resp),
+            config,
+            rng,
+            effects,
+        }
+    }
+
+    /// The view of a command about client `id` itself.
+    pub fn client_ctx(&mut self, id: ClientId) -> ClientCtx<'_> {
+        let now_ms = self.now_ms();
+        let Self { clients, config, .. } = self;
+        ClientCtx { session: clients.running(id), config, now_ms }
+    }
+}
