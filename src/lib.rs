@@ -45,6 +45,7 @@
 //! 9. `unsafe` stands only in [`ds`], [`stdx::os`] and [`stdx::alloc`].
 
 pub mod client;
+pub mod cmd;
 pub mod config;
 pub mod ds;
 pub mod effects;

@@ -1,0 +1,56 @@
+//! Commands: argv to keyspace to reply. One file or folder for each family, which declares its own.
+
+pub mod args;
+pub mod string;
+
+use crate::client::ClientId;
+use crate::resp::{Argv, CmdError};
+use crate::server::{ClientCtx, KeysCtx, Server};
+use crate::spec::Spec;
+
+/// A command: its description, and the function that runs it.
+#[derive(Debug)]
+pub struct Command {
+    /// Its description.
+    pub spec: Spec,
+    /// What runs it.
+    pub run: Run,
+    /// Its subcommands, of a container.
+    pub subcommands: &'static [Self],
+}
+
+impl Command {
+    /// The row that others are completed from: `..Command::NEW`.
+    pub const NEW: Self = Self { spec: Spec::NEW, run: Run::Container, subcommands: &[] };
+}
+
+/// What runs a command; the type says what it may touch.
+#[derive(Debug, Clone, Copy)]
+pub enum Run {
+    /// Data commands: one database and the reply.
+    Keys(fn(&mut KeysCtx<'_>, &Argv<'_>) -> Outcome),
+    /// Commands about the client's own session.
+    Client(fn(&mut ClientCtx<'_>, &Argv<'_>) -> Outcome),
+    /// The marked exception: commands about the server as a whole.
+    Server(fn(&mut Server, ClientId, &Argv<'_>) -> Outcome),
+    /// A container, whose subcommands run.
+    Container,
+}
+
+/// How a command ended.
+pub type Outcome = Result<Flow, CmdError>;
+
+/// What comes after a command that did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flow {
+    /// It is done, its reply written.
+    Done,
+    /// The client asked something of the process with an [`Action`](crate::effects::Action), and is
+    /// answered when that is done; the others go on meanwhile.
+    Await,
+    /// The client is answered OK when what it removed is freed; the others go on meanwhile.
+    AwaitFreeing,
+}
+
+/// The usual end.
+pub const DONE: Outcome = Ok(Flow::Done);
