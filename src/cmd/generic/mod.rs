@@ -1,0 +1,13 @@
+//! Generic commands: what works on keys of every type.
+
+mod dump;
+mod expire;
+mod keys;
+mod object;
+mod rename;
+
+use super::Command;
+
+/// This family's commands, by subject.
+pub static COMMANDS: [&[Command]; 5] =
+    [keys::COMMANDS, rename::COMMANDS, expire::COMMANDS, dump::COMMANDS, object::COMMANDS];

@@ -1,0 +1,185 @@
+//! OBJECT: a look at a value's inside.
+
+use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::resp::{Argv, CmdError};
+use crate::server::KeysCtx;
+use crate::spec::{Group, Spec, acl, arg, flag, key};
+use crate::types;
+
+/// These commands.
+pub(super) static COMMANDS: &[Command] = &[Command {
+    spec: Spec {
+        name: "object",
+        summary: "A container for commands that look at a value's inside.",
+        since: "2.2.3",
+        group: Group::Generic,
+        complexity: "Depends on the subcommand",
+        arity: -2,
+        ..Spec::NEW
+    },
+    subcommands: &[
+        Command {
+            spec: Spec {
+                name: "freq",
+                summary: "Answers a key's logarithmic access counter.",
+                since: "4.0.0",
+                group: Group::Generic,
+                complexity: "O(1)",
+                arity: 3,
+                flags: flag::READONLY,
+                acl: acl::KEYSPACE,
+                keys: &[key(2).ro()],
+                args: &[arg::key("key")],
+                tips: &["nondeterministic_output"],
+                ..Spec::NEW
+            },
+            run: Run::Keys(freq),
+            ..Command::NEW
+        },
+        Command {
+            spec: Spec {
+                name: "help",
+                summary: "Lists the subcommands.",
+                since: "6.2.0",
+                group: Group::Generic,
+                complexity: "O(1)",
+                arity: 2,
+                flags: flag::LOADING.with(flag::STALE),
+                acl: acl::KEYSPACE,
+                ..Spec::NEW
+            },
+            run: Run::Keys(help),
+            ..Command::NEW
+        },
+        Command {
+            spec: Spec {
+                name: "encoding",
+                summary: "Names the encoding that holds a value.",
+                since: "2.2.3",
+                group: Group::Generic,
+                complexity: "O(1)",
+                arity: 3,
+                flags: flag::READONLY,
+                acl: acl::KEYSPACE,
+                keys: &[key(2).ro()],
+                args: &[arg::key("key")],
+                tips: &["nondeterministic_output"],
+                ..Spec::NEW
+            },
+            run: Run::Keys(encoding),
+            ..Command::NEW
+        },
+        Command {
+            spec: Spec {
+                name: "idletime",
+                summary: "Answers for how many seconds a key was not used.",
+                since: "2.2.3",
+                group: Group::Generic,
+                complexity: "O(1)",
+                arity: 3,
+                flags: flag::READONLY,
+                acl: acl::KEYSPACE,
+                keys: &[key(2).ro()],
+                args: &[arg::key("key")],
+                tips: &["nondeterministic_output"],
+                ..Spec::NEW
+            },
+            run: Run::Keys(idletime),
+            ..Command::NEW
+        },
+        Command {
+            spec: Spec {
+                name: "refcount",
+                summary: "Answers a value's reference count.",
+                since: "2.2.3",
+                group: Group::Generic,
+                complexity: "O(1)",
+                arity: 3,
+                flags: flag::READONLY,
+                acl: acl::KEYSPACE,
+                keys: &[key(2).ro()],
+                args: &[arg::key("key")],
+                tips: &["nondeterministic_output"],
+                ..Spec::NEW
+            },
+            run: Run::Keys(refcount),
+            ..Command::NEW
+        },
+    ],
+    ..Command::NEW
+}];
+
+fn encoding(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
+    match c.db.fetch_untouched(&argv[2]).map(types::encoding_name) {
+        Some(name) => c.reply.bulk(name.as_bytes()),
+        None => c.reply.null(),
+    }
+    DONE
+}
+
+/// Values are never shared between keys, so the count is always one.
+fn refcount(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
+    match c.db.fetch_untouched(&argv[2]) {
+        Some(_) => c.reply.int(1),
+        None => c.reply.null(),
+    }
+    DONE
+}
+
+/// Whether the access clock counts uses, not seconds.
+fn counts_uses(c: &mut KeysCtx<'_>) -> bool {
+    c.db.keyspace().shared.lfu.is_some()
+}
+
+fn idletime(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
+    let now = c.db.now_ms();
+    let idle = c.db.fetch_untouched(&argv[2]).map(|entry| types::idle_seconds(entry, now));
+    match idle {
+        Some(_) if counts_uses(c) => {
+            return Err(CmdError::Msg(
+                "An LFU maxmemory policy is selected, idle time not tracked. Please note that \
+                 when switching between policies at runtime LRU and LFU data will take some time \
+                 to adjust.",
+            ));
+        }
+        Some(seconds) => c.reply.int(seconds.into()),
+        None => c.reply.null(),
+    }
+    DONE
+}
+
+fn freq(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
+    let lfu = c.db.keyspace().shared.lfu;
+    let now = c.db.now_ms();
+    let clock = c.db.fetch_untouched(&argv[2]).map(|entry| entry.clock());
+    let counter = clock.map(|clock| lfu.map_or(0, |lfu| lfu.counter(clock, now)));
+    match counter {
+        Some(_) if !counts_uses(c) => {
+            return Err(CmdError::Msg(
+                "An LFU maxmemory policy is not selected, access frequency not tracked. Please \
+                 note that when switching between policies at runtime LRU and LFU data will take \
+                 some time to adjust.",
+            ));
+        }
+        Some(counter) => c.reply.int(counter.into()),
+        None => c.reply.null(),
+    }
+    DONE
+}
+
+fn help(c: &mut KeysCtx<'_>, _: &Argv<'_>) -> Outcome {
+    c.reply.help(
+        "object",
+        &[
+            "ENCODING <key>",
+            "    The encoding that holds the key's value.",
+            "FREQ <key>",
+            "    The key's access counter, under an LFU maxmemory-policy.",
+            "IDLETIME <key>",
+            "    Seconds since the key was last used, under any other policy.",
+            "REFCOUNT <key>",
+            "    References to the key's value.",
+        ],
+    );
+    DONE
+}
