@@ -3,6 +3,7 @@
 pub mod args;
 pub mod connection;
 pub mod generic;
+pub mod server;
 pub mod string;
 
 use crate::client::ClientId;

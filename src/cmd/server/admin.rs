@@ -1,0 +1,208 @@
+//! The server's clock, role and end, and what it shows of itself.
+
+use crate::client::ClientId;
+use crate::cmd::args::{Args, int};
+use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::effects::{Action, EndHow};
+use crate::resp::{Argv, CmdError};
+use crate::server::{KeysCtx, Server};
+use crate::spec::{Group, Spec, acl, arg, flag};
+
+/// These commands.
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        spec: Spec {
+            name: "time",
+            summary: "Answers the server's time.",
+            since: "2.6.0",
+            group: Group::Server,
+            complexity: "O(1)",
+            arity: 1,
+            flags: flag::LOADING.with(flag::STALE).with(flag::FAST),
+            tips: &["nondeterministic_output"],
+            ..Spec::NEW
+        },
+        run: Run::Keys(time),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "role",
+            summary: "Answers the server's replication role.",
+            since: "2.8.12",
+            group: Group::Server,
+            complexity: "O(1)",
+            arity: 1,
+            flags: flag::NOSCRIPT.with(flag::LOADING).with(flag::STALE).with(flag::FAST),
+            acl: acl::ADMIN.with(acl::DANGEROUS),
+            ..Spec::NEW
+        },
+        run: Run::Server(role),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "monitor",
+            summary: "Shows every command the server runs.",
+            since: "1.0.0",
+            group: Group::Server,
+            complexity: "O(1)",
+            arity: 1,
+            flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+            ..Spec::NEW
+        },
+        run: Run::Server(monitor),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "wait",
+            summary: "Waits until replicas have the writes of this connection.",
+            since: "3.0.0",
+            group: Group::Generic,
+            complexity: "O(1)",
+            arity: 3,
+            flags: flag::NOSCRIPT,
+            acl: acl::CONNECTION,
+            args: &[arg::integer("numreplicas"), arg::integer("timeout")],
+            tips: &["request_policy:all_shards", "response_policy:agg_min"],
+            ..Spec::NEW
+        },
+        run: Run::Server(wait),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "shutdown",
+            summary: "Ends the server.",
+            since: "1.0.0",
+            group: Group::Server,
+            complexity: "O(N) for N keys where it saves",
+            arity: -1,
+            flags: flag::ADMIN
+                .with(flag::NOSCRIPT)
+                .with(flag::LOADING)
+                .with(flag::STALE)
+                .with(flag::NO_MULTI)
+                .with(flag::ALLOW_BUSY),
+            args: &[
+                arg::one_of(
+                    "nosave_save",
+                    &[arg::token("nosave", "NOSAVE"), arg::token("save", "SAVE")],
+                )
+                .optional(),
+                arg::token("now", "NOW").optional().since("7.0.0"),
+                arg::token("force", "FORCE").optional().since("7.0.0"),
+                arg::token("abort", "ABORT").optional().since("7.0.0"),
+            ],
+            history: &[("7.0.0", "The options NOW, FORCE and ABORT.")],
+            ..Spec::NEW
+        },
+        run: Run::Server(shutdown),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "lolwut",
+            summary: "Draws something, and tells the version.",
+            since: "5.0.0",
+            group: Group::Server,
+            complexity: "O(1)",
+            arity: -1,
+            flags: flag::READONLY.with(flag::FAST),
+            args: &[arg::integer("version").after("VERSION").optional()],
+            ..Spec::NEW
+        },
+        run: Run::Server(lolwut),
+        ..Command::NEW
+    },
+];
+
+fn time(c: &mut KeysCtx<'_>, _: &Argv<'_>) -> Outcome {
+    let now = c.db.now_us();
+    c.reply.array(2);
+    c.reply.bulk_int((now / 1_000_000) as i64);
+    c.reply.bulk_int((now % 1_000_000) as i64);
+    DONE
+}
+
+fn role(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
+    let mut reply = s.reply(id);
+    reply.array(3);
+    reply.bulk(b"master");
+    reply.int(0);
+    reply.array(0);
+    DONE
+}
+
+fn monitor(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
+    let session = s.clients.running(id);
+    if session.flags.deny_blocking {
+        return Err(CmdError::Msg("MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    if !session.flags.monitor {
+        session.flags.monitor = true;
+        s.monitors.push(id);
+    }
+    s.reply(id).ok();
+    DONE
+}
+
+/// Without replicas there is nothing to wait for.
+fn wait(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
+    int(&argv[1])?;
+    let invalid = CmdError::Msg("timeout is not an integer or out of range");
+    if int(&argv[2]).map_err(|_| invalid)? < 0 {
+        return Err(CmdError::Msg("timeout is negative"));
+    }
+    s.reply(id).int(0);
+    DONE
+}
+
+fn shutdown(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
+    let mut args = Args::new(argv, 1);
+    let mut how = EndHow::default();
+    let mut abort = false;
+    while args.left() > 0 {
+        if args.word("nosave") && how.save != Some(true) {
+            how.save = Some(false);
+        } else if args.word("save") && how.save != Some(false) {
+            how.save = Some(true);
+        } else if args.word("now") {
+            how.now = true;
+        } else if args.word("force") {
+            how.force = true;
+        } else if args.word("safe") {
+            // Only a node of a cluster owns slots that this would refuse to leave.
+        } else if args.word("abort") {
+            abort = true;
+        } else {
+            return Err(CmdError::Syntax);
+        }
+    }
+    if abort && argv.len() > 2 {
+        return Err(CmdError::Syntax);
+    }
+    if abort {
+        // Nothing delays the end of the process, so none is ever in progress.
+        return Err(CmdError::Msg("No shutdown in progress."));
+    }
+    if how.save == Some(true) && !how.force {
+        tracing::warn!("Error trying to save the DB, can't exit: snapshots are not there yet");
+        return Err(CmdError::Msg("Errors trying to SHUTDOWN. Check logs."));
+    }
+    s.shutting_down = true;
+    s.effects.act(Action::Shutdown(how));
+    DONE
+}
+
+fn lolwut(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
+    let mut args = Args::new(argv, 1);
+    if args.word("version") && args.left() > 0 {
+        args.int()?;
+    }
+    let text =
+        format!("{}larder ver. {}\n", super::lolwut::shelf(&mut s.rng), env!("CARGO_PKG_VERSION"));
+    s.reply(id).verbatim("txt", text.as_bytes());
+    DONE
+}

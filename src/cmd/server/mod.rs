@@ -1,0 +1,27 @@
+//! Commands about the server as a whole.
+
+mod admin;
+mod command;
+mod config;
+mod debug;
+mod digest;
+mod info;
+mod latency;
+mod lolwut;
+mod memory;
+mod slowlog;
+mod sparkline;
+
+use super::Command;
+
+/// This family's commands, by subject.
+pub static COMMANDS: [&[Command]; 8] = [
+    command::COMMANDS,
+    config::COMMANDS,
+    admin::COMMANDS,
+    debug::COMMANDS,
+    info::COMMANDS,
+    slowlog::COMMANDS,
+    latency::COMMANDS,
+    memory::COMMANDS,
+];
