@@ -3,6 +3,7 @@
 pub mod args;
 pub mod connection;
 pub mod generic;
+pub mod pubsub;
 pub mod server;
 pub mod string;
 
