@@ -49,6 +49,7 @@ pub mod cmd;
 pub mod config;
 pub mod ds;
 pub mod effects;
+pub mod exec;
 pub mod keyspace;
 pub mod persist;
 pub mod pubsub;

@@ -1,0 +1,225 @@
+//! One command: found, let through, run, measured.
+
+use super::{gate, limits, multi, notable, settle, table};
+use crate::client::{ClientId, ReplyMode, Session};
+use crate::cmd::{Command, Flow, Run};
+use crate::effects::{Action, Op};
+use crate::keyspace::{Event, Keyspace};
+use crate::resp::{Argv, CmdError, Reply};
+use crate::server::Server;
+use crate::spec::{CommandId, Described, Table, flag};
+
+/// Bytes of a request at most beside its arguments' extent, in the comparison that finds large ones.
+const HEADERS_MAX: usize = 32;
+/// Words of an unknown command's arguments that its error repeats, in bytes.
+const ECHOED_MAX: usize = 128;
+
+/// Finds, checks and runs one command of a client, then settles what it caused.
+#[inline]
+pub fn process(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
+    let found = find(&s.commands, argv);
+    run_found(s, id, argv, found);
+}
+
+/// Runs a command that was looked up already, or answers why it was not found.
+pub fn run_found(
+    s: &mut Server,
+    id: ClientId,
+    argv: &Argv<'_>,
+    found: Result<CommandId, CmdError>,
+) {
+    let session = s.clients.running(id);
+    let mode = next_reply_mode(session);
+    let in_multi = session.transaction.is_some();
+    let mark = session.out.len();
+    session.last_command = found.as_ref().ok().copied();
+    match found {
+        Err(error) => refuse(s, id, None, error),
+        Ok(command) => match let_run(s, id, command, argv, in_multi) {
+            Ok(true) => call(s, id, command, argv),
+            Ok(false) => {}
+            Err(error) => refuse(s, id, Some(command), error),
+        },
+    }
+    if mode != ReplyMode::On {
+        mute(s, id, mark);
+    }
+    settle::settle(s);
+}
+
+/// Whether a command is to run now, rather than as part of a transaction.
+#[inline]
+fn let_run(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    argv: &Argv<'_>,
+    in_multi: bool,
+) -> Result<bool, CmdError> {
+    gate::check(s, id, command, argv)?;
+    Ok(!in_multi || !multi::queue(s, id, command, argv)?)
+}
+
+/// The command or subcommand that `argv` names.
+///
+/// # Errors
+/// Redis's error for an unknown one.
+#[inline]
+pub fn find(commands: &Table, argv: &Argv<'_>) -> Result<CommandId, CmdError> {
+    let Some(id) = commands.find(&argv[0]) else { return Err(unknown(argv)) };
+    let Described { spec, subcommands, .. } = commands.row(id);
+    if subcommands.is_empty() {
+        return Ok(id);
+    }
+    match argv.get(1) {
+        Some(word) => commands.find_sub(id, word).ok_or_else(|| unknown_sub(spec.name, word)),
+        // COMMAND may stand alone.
+        None if spec.arity_fits(1) => Ok(id),
+        None => Err(CmdError::Arity(spec.name)),
+    }
+}
+
+#[cold]
+fn unknown(argv: &Argv<'_>) -> CmdError {
+    // Redis shows them as C strings, which end at a NUL.
+    let echo = |bytes: &[u8], max: usize| {
+        let shown = bytes.split(|b| *b == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(&shown[..shown.len().min(max)]).into_owned()
+    };
+    let mut args = String::new();
+    for arg in argv.from(1) {
+        if args.len() >= ECHOED_MAX {
+            break;
+        }
+        args.push_str(&format!("'{}' ", echo(arg, ECHOED_MAX - args.len())));
+    }
+    CmdError::err(format_args!(
+        "unknown command '{}', with args beginning with: {args}",
+        echo(&argv[0], ECHOED_MAX)
+    ))
+}
+
+#[cold]
+fn unknown_sub(container: &str, word: &[u8]) -> CmdError {
+    let word = String::from_utf8_lossy(&word[..word.len().min(ECHOED_MAX)]).into_owned();
+    CmdError::err(format_args!(
+        "unknown subcommand '{word}'. Try {} HELP.",
+        container.to_ascii_uppercase()
+    ))
+}
+
+/// Runs one command and notes what it caused. Commands that run commands come back here.
+pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
+    let Command { spec, run, .. } = table::command(command);
+    let mark = s.clients.running(id).out.len();
+    let dirty = s.keyspace.shared.dirty;
+    let recorded = s.keyspace.shared.recorded();
+    let begin = s.last_tick;
+    let outcome = match run {
+        Run::Keys(f) => f(&mut s.keys_ctx(id, argv), argv),
+        Run::Client(f) => f(&mut s.client_ctx(id), argv),
+        Run::Server(f) => f(s, id, argv),
+        Run::Container => unreachable!("the lookup answers a subcommand or an error"),
+    };
+    let tick = s.timer.now();
+    let nanos = s.timer.nanos(tick.wrapping_sub(begin));
+    s.last_tick = tick;
+    s.stats.commands_processed += 1;
+    s.clients.running(id).traffic.commands += 1;
+    s.stats.command(command).ran(nanos, s.config.latency_tracking);
+    if nanos >= s.stats.watch.nanos {
+        notable::took_long(s, id, command, argv, nanos);
+    }
+    match outcome {
+        Ok(Flow::Done) => {}
+        Ok(flow) => wait(s, id, flow),
+        Err(error) => {
+            s.stats.command(command).failed += 1;
+            s.stats.error(&error.text());
+            let session = s.clients.running(id);
+            session.out.truncate(mark);
+            Reply::new(&mut session.out, session.resp).error(&error);
+        }
+    }
+    let written = s.clients.running(id).out.len().saturating_sub(mark);
+    if argv.extent() + HEADERS_MAX + written >= s.stats.watch.bytes {
+        notable::was_large(s, id, command, argv, written);
+    }
+    if !s.monitors.is_empty() {
+        limits::tell_monitors(s, id, spec, argv);
+    }
+    if s.effects.is_feeding() && !spec.flags.has(flag::COMPOSITE) {
+        propagate(s, id, argv, dirty, recorded);
+    }
+}
+
+/// Makes the client wait for what its command asked for. Inside EXEC nobody waits: what would be
+/// answered later is answered now.
+#[cold]
+fn wait(s: &mut Server, id: ClientId, flow: Flow) {
+    let session = s.clients.running(id);
+    match flow {
+        Flow::Done => {}
+        Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
+        Flow::Await => session.blocked = true,
+        Flow::AwaitFreeing => {
+            session.blocked = true;
+            s.effects.act(Action::AwaitFreeing { client: id });
+        }
+    }
+}
+
+/// Collects what the AOF and the replicas get of the command that just ran: the DELs of keys that
+/// expired under it, then the command, if it changed anything.
+#[cold]
+fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded: usize) {
+    let mut expired = 0;
+    for op in expired_from(&s.keyspace, recorded) {
+        expired += 1;
+        s.effects.push(op);
+    }
+    if let Some(rewritten) = s.effects.take_rewritten() {
+        rewritten.into_iter().for_each(|op| s.effects.push(op));
+    } else if s.keyspace.shared.dirty - dirty > expired {
+        let db = s.clients.running(id).db;
+        s.effects.push(Op { db, argv: argv.iter().map(<[u8]>::to_vec).collect() });
+    }
+}
+
+/// What others get of the keys that expired since change number `from`: their DELs.
+pub(super) fn expired_from(keyspace: &Keyspace, from: usize) -> impl Iterator<Item = Op> {
+    let changes = keyspace.shared.recorded_from(from).iter();
+    let expired = changes.filter(|change| change.event == Event::EXPIRED);
+    expired.map(|change| Op { db: change.db, argv: vec![b"DEL".to_vec(), change.key.to_vec()] })
+}
+
+/// Answers why a command did not run.
+#[cold]
+fn refuse(s: &mut Server, id: ClientId, found: Option<CommandId>, error: CmdError) {
+    let error = multi::refused(s, id, found, error);
+    if let Some(command) = found {
+        s.stats.command(command).rejected += 1;
+    }
+    s.stats.error(&error.text());
+    s.reply(id).error(&error);
+}
+
+/// The mode in force for this command; `SkipNext` becomes `Skip` for it.
+#[inline]
+fn next_reply_mode(session: &mut Session) -> ReplyMode {
+    session.reply_mode = match session.reply_mode {
+        ReplyMode::SkipNext => ReplyMode::Skip,
+        ReplyMode::Skip => ReplyMode::On,
+        mode => mode,
+    };
+    session.reply_mode
+}
+
+/// Takes the reply back where CLIENT REPLY says so; CLIENT REPLY ON answers itself.
+#[cold]
+fn mute(s: &mut Server, id: ClientId, mark: usize) {
+    let session = s.clients.running(id);
+    if session.reply_mode != ReplyMode::On {
+        session.out.truncate(mark);
+    }
+}

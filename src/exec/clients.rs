@@ -1,0 +1,62 @@
+//! Clients come and go.
+
+use crate::client::{ClientId, PeerAddr, Session};
+use crate::server::Server;
+
+/// What a connection that is not served is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// maxclients are connected.
+    TooMany,
+    /// Protected mode: no password, no explicit address, and not from this machine.
+    Protected,
+}
+
+impl Rejected {
+    /// The error the client reads before the connection ends.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::TooMany => "-ERR max number of clients reached\r\n",
+            Self::Protected => {
+                "-DENIED larder is running in protected mode: no password is set for the default \
+                 user, and it listens without an explicit bind address, so only connections from \
+                 this machine are taken. To connect from elsewhere set a password with \
+                 'requirepass', or name the addresses to listen on with 'bind', or switch the \
+                 protection off with 'CONFIG SET protected-mode no' from this machine, knowing \
+                 that anybody who reaches the port can then do anything.\r\n"
+            }
+        }
+    }
+}
+
+/// Takes a connection in.
+///
+/// # Errors
+/// Why it is not served.
+pub fn join(s: &mut Server, addr: PeerAddr, fd: i32) -> Result<ClientId, Rejected> {
+    let refuse = |s: &mut Server, why| {
+        s.stats.connections_rejected += 1;
+        Err(why)
+    };
+    if s.clients.len() >= s.config.maxclients as usize {
+        return refuse(s, Rejected::TooMany);
+    }
+    let open = !s.needs_password();
+    if s.config.protected_mode && open && !addr.is_local() {
+        return refuse(s, Rejected::Protected);
+    }
+    s.stats.connections += 1;
+    let session = Session::new(addr, fd, open, s.now_ms());
+    Ok(s.clients.insert(session))
+}
+
+/// Lets a client go that ended, or was ended.
+pub fn leave(s: &mut Server, id: ClientId) {
+    s.monitors.retain(|m| *m != id);
+    if s.clients.get(id).is_none() {
+        return;
+    }
+    s.end_transaction(id);
+    s.pubsub.leave(id, s.clients.running(id));
+    s.clients.remove(id);
+}

@@ -1,0 +1,89 @@
+//! What time asks for, in slices that hold the loop no longer than they must.
+
+use super::{call, limits, notable, pause, settle};
+use crate::client::{ClientId, Closing, Kind};
+use crate::server::Server;
+
+/// Keys removed at their deadline before clients have their turn again.
+const EXPIRE_SLICE: usize = 256;
+/// Buckets moved in one idle slice.
+const REHASH_SLICE: usize = 64;
+/// Clients looked at in one tick, at least.
+const CLIENTS_SLICE: usize = 64;
+
+/// Removes keys whose time is over; true while some are left.
+pub fn expire(s: &mut Server) -> bool {
+    if !s.active_expire {
+        return false;
+    }
+    let began = s.timer.now();
+    let before = s.keyspace.shared.recorded();
+    let removed = s.keyspace.expire_due(EXPIRE_SLICE);
+    if s.effects.is_feeding() {
+        // Each is a write of its own: that they fell due together makes them no transaction.
+        for op in call::expired_from(&s.keyspace, before) {
+            s.effects.push(op);
+            s.effects.deliver();
+        }
+    }
+    settle::settle(s);
+    s.stats.expire_nanos += notable::lasted(s, "expire-cycle", began);
+    removed == EXPIRE_SLICE
+}
+
+/// When the next key expires, ms since the epoch.
+pub fn next_expiry(s: &Server) -> Option<u64> {
+    let on = s.active_expire && !s.keyspace.shared.keeps_expired();
+    s.keyspace.next_deadline().filter(|_| on)
+}
+
+/// Goes on with tables that are being resized, and hands those given up to the freeing thread; true
+/// while there is more to do.
+pub fn rehash(s: &mut Server) -> bool {
+    let buckets = if s.config.activerehashing { REHASH_SLICE } else { 0 };
+    s.keyspace.rehash(buckets) && buckets > 0
+}
+
+/// What is looked at several times a second.
+pub fn tick(s: &mut Server) {
+    if s.pause_cron {
+        return;
+    }
+    let now = s.now_ms();
+    pause::end_if_over(s);
+    // Should the wall clock have been set forward, the expiry timer sleeps too long.
+    s.keyspace.shared.nearer_deadline |= next_expiry(s).is_some_and(|at| at <= now);
+    let stats = &mut s.stats;
+    let totals = stats.totals();
+    stats.rates.sample(now, totals);
+    let used = (s.facts.figures.used_memory)();
+    stats.peak_memory = stats.peak_memory.max(used);
+    look_at_clients(s, now);
+}
+
+/// Closes clients that are to go, though nothing happens on their connections. Each one's turn to be
+/// looked at comes once a second; ten thousand sessions at once would hold the loop up.
+fn look_at_clients(s: &mut Server, now: u64) {
+    let ticks = s.config.hz.max(1) as usize;
+    let share = s.clients.slots().div_ceil(ticks).max(CLIENTS_SLICE);
+    for id in s.clients.next_slice(share) {
+        close_if_idle(s, id, now);
+        let Some(session) = s.clients.get(id) else { continue };
+        // Its output may be above the soft limit for too long though no more is written to it.
+        if session.soft_limit_since_ms.is_some() {
+            limits::check_output(s, id);
+        }
+    }
+}
+
+/// Closes a client that said nothing for longer than `timeout`.
+fn close_if_idle(s: &mut Server, id: ClientId, now: u64) {
+    let timeout_ms = u64::from(s.config.timeout) * 1000;
+    let Some(session) = s.clients.get_mut(id) else { return };
+    let exempt = session.is_waiting() || session.flags.monitor || session.kind != Kind::Normal;
+    if timeout_ms > 0 && !exempt && now.saturating_sub(session.active_ms) > timeout_ms {
+        tracing::debug!("Closing idle client");
+        session.close(Closing::Now);
+        session.wake();
+    }
+}

@@ -1,0 +1,82 @@
+//! May it run now? The gates a command passes, in order; exceptions are flags of its row.
+
+use crate::client::{ClientId, Kind};
+use crate::config::Guard;
+use crate::resp::{Argv, CmdError, Resp};
+use crate::server::Server;
+use crate::spec::{CommandId, Spec, flag};
+
+/// Lets a command through, or says why not.
+///
+/// # Errors
+/// What the first gate that refuses it answers.
+#[inline]
+pub fn check(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    argv: &Argv<'_>,
+) -> Result<(), CmdError> {
+    let spec = s.commands.row(command).spec;
+    let session = s.clients.running(id);
+    let authenticated = session.flags.authenticated;
+    let subscribed = session.kind == Kind::Pubsub && session.resp == Resp::V2;
+    arity(s, command, spec, argv)?;
+    if !authenticated && !spec.flags.has(flag::NO_AUTH) {
+        return Err(CmdError::code("NOAUTH Authentication required."));
+    }
+    protected(s, id, spec)?;
+    if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
+        return Err(not_while_subscribed(s, command));
+    }
+    Ok(())
+}
+
+/// The number of arguments is one the command takes.
+#[inline]
+fn arity(
+    s: &Server,
+    command: CommandId,
+    spec: &'static Spec,
+    argv: &Argv<'_>,
+) -> Result<(), CmdError> {
+    if spec.arity_fits(argv.len()) {
+        return Ok(());
+    }
+    Err(CmdError::err(format_args!(
+        "wrong number of arguments for '{}' command",
+        s.command_name(command)
+    )))
+}
+
+/// A client of RESP2 that is subscribed gets messages where replies would be, so it may do little.
+#[cold]
+fn not_while_subscribed(s: &Server, command: CommandId) -> CmdError {
+    CmdError::err(format_args!(
+        "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        s.command_name(command)
+    ))
+}
+
+/// DEBUG and MODULE run only where the configuration allows them.
+#[inline]
+fn protected(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    if !spec.flags.has(flag::PROTECTED) {
+        return Ok(());
+    }
+    let local = s.clients.running(id).addr.is_local();
+    let (option, guard) = match spec.name {
+        "module" => ("enable-module-command", s.config.enable_module_command),
+        _ => ("enable-debug-command", s.config.enable_debug_command),
+    };
+    if guard == Guard::Yes || (guard == Guard::Local && local) {
+        return Ok(());
+    }
+    Err(CmdError::err(format_args!(
+        "{} command not allowed. If the {option} option is set to \"local\", you can run it from \
+         a local connection, otherwise you need to set this option in the configuration file, and \
+         then restart the server.",
+        spec.name.to_ascii_uppercase()
+    )))
+}

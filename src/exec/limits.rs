@@ -1,0 +1,103 @@
+//! Bounds on what clients make the server hold, and output that goes to others than the caller.
+
+use crate::client::{ClientId, Closing, Kind};
+use crate::resp::{Argv, Span};
+use crate::server::Server;
+use crate::spec::{Spec, flag};
+use bytes::Bytes;
+use std::fmt::Write;
+
+/// Closes a client whose output is past its class's limits.
+#[inline]
+pub fn check_output(s: &mut Server, id: ClientId) {
+    let now = s.now_ms();
+    let Some(session) = s.clients.get_mut(id) else { return };
+    let held = session.out.len();
+    s.stats.largest_output = s.stats.largest_output.max(held);
+    let limits = &s.config.client_output_buffer_limit;
+    let limit = match session.kind {
+        Kind::Normal | Kind::Primary => limits.normal,
+        Kind::Replica => limits.replica,
+        Kind::Pubsub => limits.pubsub,
+    };
+    let hard = limit.hard > 0 && held as u64 >= limit.hard;
+    let over_soft = limit.soft > 0 && held as u64 >= limit.soft;
+    let since = over_soft.then(|| *session.soft_limit_since_ms.get_or_insert(now));
+    session.soft_limit_since_ms = since;
+    let soft_ms = limit.soft_seconds.saturating_mul(1000);
+    let soft = since.is_some_and(|since| now.saturating_sub(since) > soft_ms);
+    if (hard || soft) && session.closing != Some(Closing::Now) {
+        session.close(Closing::Now);
+        session.wake();
+        s.stats.output_limit_closed += 1;
+        tracing::warn!(
+            "Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+            session.number,
+            session.addr.peer()
+        );
+    }
+}
+
+/// Closes a client whose unfinished input is past client-query-buffer-limit, or what a request can
+/// have at most; whether it was.
+pub fn query_too_long(s: &mut Server, id: ClientId, held: usize) -> bool {
+    s.stats.largest_input = s.stats.largest_input.max(held);
+    if held as u64 <= s.config.client_query_buffer_limit.min(Span::BUFFER_MAX as u64) {
+        return false;
+    }
+    s.stats.query_limit_closed += 1;
+    let Some(session) = s.clients.get_mut(id) else { return true };
+    tracing::warn!(
+        "Closing client that reached max query buffer length: id={} addr={} qbuf={held}",
+        session.number,
+        session.addr.peer()
+    );
+    session.close(Closing::Now);
+    true
+}
+
+/// Shows a command that ran to every monitor: `+1700000000.123456 [0 127.0.0.1:5000] "get" "k"`.
+/// Commands that administer the server are not for others' eyes.
+#[cold]
+pub fn tell_monitors(s: &mut Server, id: ClientId, spec: &Spec, argv: &Argv<'_>) {
+    if spec.flags.has(flag::SKIP_MONITOR) || spec.flags.has(flag::ADMIN) {
+        return;
+    }
+    let now = s.keyspace.shared.now_us;
+    let session = s.clients.running(id);
+    let mut line = format!("+{}.{:06} [{} ", now / 1_000_000, now % 1_000_000, session.db);
+    let _ = write!(line, "{}]", session.addr.peer());
+    let mut line = line.into_bytes();
+    for (i, arg) in argv.iter().enumerate() {
+        let secret = spec.secrets.cover(i, |at| argv.at(at));
+        line.push(b' ');
+        quote(&mut line, if secret { b"(redacted)" } else { arg });
+    }
+    line.extend_from_slice(b"\r\n");
+    let line = Bytes::from(line);
+    for monitor in s.monitors.clone() {
+        if let Some(session) = s.clients.get_mut(monitor) {
+            session.out.put_shared(line.clone());
+            session.wake();
+        }
+        check_output(s, monitor);
+    }
+}
+
+/// Writes bytes in double quotes, with escapes for what does not print.
+pub fn quote(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    for &b in bytes {
+        match b {
+            b'\\' | b'"' => out.extend_from_slice(&[b'\\', b]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x07 => out.extend_from_slice(b"\\a"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x20..0x7f => out.push(b),
+            _ => out.extend_from_slice(format!("\\x{b:02x}").as_bytes()),
+        }
+    }
+    out.push(b'"');
+}

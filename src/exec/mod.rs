@@ -1,0 +1,19 @@
+//! The road of a command: find, gates, call, settle.
+//!
+//! [`turn::run`] takes what a client sent, [`call::process`] runs one command of it,
+//! [`settle::settle`] delivers what it caused, [`cron`] does what time asks for.
+
+pub mod call;
+pub mod clients;
+pub mod cron;
+pub mod gate;
+pub mod limits;
+pub mod multi;
+pub mod notable;
+pub mod notify;
+pub mod pause;
+pub mod reconfigure;
+pub mod settle;
+pub mod shutdown;
+pub mod table;
+pub mod turn;

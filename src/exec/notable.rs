@@ -1,0 +1,65 @@
+//! Commands that took long or were large, and events that held the loop up: what the command logs
+//! and the latency monitor get. Nothing of this runs for an ordinary command.
+
+use crate::client::ClientId;
+use crate::resp::Argv;
+use crate::server::Server;
+use crate::spec::{CommandId, flag};
+use crate::stats::{LogKind, Ran};
+
+/// A command took longer than one of the bounds.
+#[cold]
+pub fn took_long(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, nanos: u64) {
+    let flags = s.commands.row(command).spec.flags;
+    if nanos >= s.stats.watch.slow_nanos {
+        log(s, id, command, argv, LogKind::Slow, nanos / 1000);
+    }
+    note_latency(s, if flags.has(flag::FAST) { "fast-command" } else { "command" }, nanos);
+}
+
+/// A command's request and reply are together larger than one of the bounds.
+#[cold]
+pub fn was_large(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, reply: usize) {
+    let request = argv.wire_len();
+    if request >= s.stats.watch.request_bytes {
+        log(s, id, command, argv, LogKind::LargeRequest, request as u64);
+    }
+    if reply >= s.stats.watch.reply_bytes {
+        log(s, id, command, argv, LogKind::LargeReply, reply as u64);
+    }
+}
+
+/// An event that is no command began at `began`, in the timer's ticks, and is over now. Answers how
+/// many nanoseconds it took.
+pub fn lasted(s: &mut Server, event: &'static str, began: u64) -> u64 {
+    let nanos = s.timer.nanos(s.timer.now().wrapping_sub(began));
+    note_latency(s, event, nanos);
+    nanos
+}
+
+fn note_latency(s: &mut Server, event: &'static str, nanos: u64) {
+    if nanos >= s.stats.watch.latency_nanos {
+        let now_s = s.now_ms() / 1000;
+        s.stats.latency.add(event, now_s, nanos / 1_000_000);
+    }
+}
+
+fn log(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    argv: &Argv<'_>,
+    kind: LogKind,
+    value: u64,
+) {
+    let spec = s.commands.row(command).spec;
+    if spec.flags.has(flag::SKIP_SLOWLOG) {
+        return;
+    }
+    let now_s = s.now_ms() / 1000;
+    let session = s.clients.running(id);
+    let is_secret = |i| spec.secrets.cover(i, |at| argv.at(at));
+    let ran = Ran::new(argv.iter(), is_secret, session.addr.peer(), session.name());
+    let max_len = kind.max_len(&s.config);
+    s.stats.logs.of_mut(kind).push(now_s, value, ran, max_len);
+}

@@ -1,0 +1,42 @@
+//! CLIENT PAUSE: whose commands wait, and when they go on.
+
+use super::{call, multi};
+use crate::client::ClientId;
+use crate::resp::Argv;
+use crate::server::Server;
+use crate::spec::{CommandId, flag};
+
+/// Whether a client's next command may run now; if not, the client waits for the pause to end.
+#[inline]
+pub fn may_run(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>) -> bool {
+    s.pause.until_ms == 0 || !waits(s, id, argv, found)
+}
+
+#[cold]
+fn waits(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>) -> bool {
+    if end_if_over(s) {
+        return false;
+    }
+    let found = found.or_else(|| call::find(&s.commands, argv).ok());
+    let Some(command) = found else { return s.pause.all };
+    let spec = s.commands.row(command).spec;
+    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
+    let may_write = flags.has(flag::WRITE) || flags.has(flag::MAY_REPLICATE);
+    // CLIENT UNPAUSE must get through, whatever waits.
+    let ends_it = s.command_name(command) == "client|unpause";
+    let waits = !ends_it && (s.pause.all || may_write);
+    s.clients.running(id).flags.paused = waits;
+    waits
+}
+
+/// Ends a pause whose time is over, and with it the keeping of keys past their deadline, which a write
+/// would take for live ones; whether it did.
+pub fn end_if_over(s: &mut Server) -> bool {
+    let over = s.pause.until_ms != 0 && !s.pause.is_on(s.now_ms());
+    if over {
+        s.pause.end(&mut s.clients);
+        s.keyspace.shared.keep_expired(false);
+    }
+    over
+}

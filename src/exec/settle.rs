@@ -1,0 +1,37 @@
+//! Delivers what a command caused, once for each outermost command, in one fixed order.
+
+use super::{limits, notify};
+use crate::keyspace::Listener;
+use crate::server::Server;
+
+/// Delivers changes and writes to those who asked for them.
+#[inline]
+pub fn settle(s: &mut Server) {
+    if s.keyspace.shared.recorded() > 0 || s.pubsub.has_sent() {
+        deliver(s);
+    }
+    if s.effects.is_feeding() {
+        s.effects.deliver();
+    }
+}
+
+#[cold]
+fn deliver(s: &mut Server) {
+    let mut reached = s.pubsub.settle(&mut s.clients);
+    let changes = s.keyspace.shared.take_changes();
+    if !s.effects.watch.is_empty() {
+        for change in &changes {
+            s.effects.watch.handle_change(change, &mut s.clients, &s.keyspace);
+        }
+        s.keyspace.shared.listen(Listener::Watch, !s.effects.watch.is_empty());
+    }
+    if s.keyspace.shared.has_listener(Listener::Notifications) {
+        for change in &changes {
+            notify::publish(s, change);
+        }
+        reached.extend(s.pubsub.settle(&mut s.clients));
+    }
+    for client in reached {
+        limits::check_output(s, client);
+    }
+}
