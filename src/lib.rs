@@ -51,6 +51,7 @@ pub mod ds;
 pub mod effects;
 pub mod exec;
 pub mod keyspace;
+pub mod net;
 pub mod persist;
 pub mod pubsub;
 pub mod resp;

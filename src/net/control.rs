@@ -1,0 +1,215 @@
+//! The loop's own tasks: timers, signals, and what commands ask of the process.
+
+use super::accept::{Endpoints, Listeners};
+use super::door::Door;
+use crate::config::rewrite::rewrite_file;
+use crate::config::{Config, SetError};
+use crate::effects::Action;
+use crate::exec::{cron, reconfigure, shutdown};
+use crate::resp::CmdError;
+use crate::server::Server;
+use crate::stdx::os::error::os_words;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+/// What start-up hands to the loop.
+pub struct Startup {
+    /// The server, its keyspace filled.
+    pub server: Server,
+    /// The process around it.
+    pub process: Rc<dyn Process>,
+}
+
+/// What the loop asks of the process around it.
+pub trait Process {
+    /// Everything listens.
+    fn ready(&self, server: &Server);
+    /// The configuration changed.
+    ///
+    /// # Errors
+    /// Which option cannot be followed, and why.
+    fn reconfigure(&self, server: &Server) -> Result<(), SetError>;
+    /// The log file may have been moved away.
+    fn reopen_log(&self);
+    /// DEBUG SEGFAULT.
+    fn crash(&self);
+}
+
+/// Serves until something ends the process; its exit code.
+///
+/// # Errors
+/// Why it cannot begin: an address that cannot be bound.
+pub fn serve(startup: Startup) -> Result<i32, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Sockets are looked at often enough that timers and accepts keep their time under load.
+        .event_interval(61)
+        .build()
+        .map_err(|e| format!("Can't start the event loop: {e}"))?;
+    LocalSet::new().block_on(&runtime, run(startup))
+}
+
+async fn run(startup: Startup) -> Result<i32, String> {
+    let Startup { server, process } = startup;
+    let (door, mut asked) = Door::new(server);
+    // Before anybody can know that the server is there.
+    let signals = Signals::catch();
+    let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
+    tokio::task::spawn_local(tick(door.clone()));
+    tokio::task::spawn_local(expire(door.clone()));
+    tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
+    door.enter(|s| process.ready(s));
+    Ok(carry_out(&door, &mut asked, &mut listeners, &*process).await)
+}
+
+fn endpoints(s: &Server) -> Endpoints {
+    let config = &s.config;
+    let unix = (!config.unixsocket.is_empty())
+        .then(|| (PathBuf::from(&config.unixsocket), config.unixsocketperm));
+    Endpoints {
+        bind: config.bind.0.clone(),
+        port: config.port,
+        backlog: config.tcp_backlog as i32,
+        unix,
+    }
+}
+
+/// Does what commands ask of the process, until one asks for its end.
+async fn carry_out(
+    door: &Door,
+    asked: &mut UnboundedReceiver<Action>,
+    listeners: &mut Listeners,
+    process: &dyn Process,
+) -> i32 {
+    while let Some(action) = asked.recv().await {
+        match action {
+            Action::Shutdown(how) => {
+                if let Some(code) = door.enter(|s| shutdown::finish(s, how)) {
+                    return code;
+                }
+            }
+            Action::Exit(code) => return code,
+            Action::Answer { client } | Action::AwaitFreeing { client } => {
+                door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
+            }
+            Action::Crash => process.crash(),
+            Action::Reconfigure { client, before, listen } => {
+                let followed = follow(door, listeners, process, &before, listen).await;
+                door.enter(|s| {
+                    let answer = followed.map_err(|why| {
+                        let error = reconfigure::undo(s, *before, why);
+                        // What was in force a moment ago can be again.
+                        let _ = process.reconfigure(s);
+                        error
+                    });
+                    reconfigure::answer(s, client, answer);
+                });
+            }
+            Action::RewriteConfig { client } => {
+                let written = door.enter(|s| rewrite_config(s));
+                door.enter(|s| reconfigure::answer(s, client, written));
+            }
+        }
+    }
+    0
+}
+
+/// Makes the process follow the configuration.
+async fn follow(
+    door: &Door,
+    listeners: &mut Listeners,
+    process: &dyn Process,
+    before: &Config,
+    listen: bool,
+) -> Result<(), SetError> {
+    door.enter(|s| process.reconfigure(s))?;
+    if !listen {
+        return Ok(());
+    }
+    let wanted = door.enter(|s| endpoints(s));
+    listeners.move_to(door, &wanted).await.map_err(|why| {
+        tracing::warn!("{why}");
+        door.enter(|s| reconfigure::cannot_listen(s, before))
+    })
+}
+
+fn rewrite_config(s: &Server) -> Result<(), CmdError> {
+    let path = Path::new(&s.facts.config_file);
+    rewrite_file(path, &s.config).map_err(|e| {
+        let why = os_words(&e);
+        tracing::warn!("CONFIG REWRITE failed: {why}");
+        CmdError::err(format_args!("Rewriting config file: {why}"))
+    })?;
+    tracing::info!("CONFIG REWRITE executed with success.");
+    Ok(())
+}
+
+async fn tick(door: Door) {
+    loop {
+        let hz = door.enter(|s| {
+            cron::tick(s);
+            s.config.hz
+        });
+        // A table is resized in the time that clients leave, which may take long for a big one; what
+        // else time asks for does not wait for it.
+        let next = Instant::now() + Duration::from_secs(1) / hz.max(1);
+        while door.enter(cron::rehash) && Instant::now() < next {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+/// Sleeps until the nearest deadline and removes what is due, in slices.
+async fn expire(door: Door) {
+    loop {
+        while door.enter(cron::expire) {
+            tokio::task::yield_now().await;
+        }
+        let wait = door.enter(|s| {
+            let next = cron::next_expiry(s);
+            s.keyspace.shared.armed_ms = next.unwrap_or(u64::MAX);
+            next.map(|at| at.saturating_sub(s.now_ms()))
+        });
+        // The wall clock may be set while we sleep, so a far deadline is looked at again.
+        let nap = Duration::from_millis(wait.unwrap_or(u64::MAX).min(60_000));
+        tokio::select! {
+            () = tokio::time::sleep(nap) => {}
+            () = door.expiry().notified() => {}
+        }
+    }
+}
+
+/// The signals that the server obeys.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    fn catch() -> Self {
+        let on = |kind| signal(kind).expect("the runtime was built with signals");
+        Self {
+            term: on(SignalKind::terminate()),
+            int: on(SignalKind::interrupt()),
+            hup: on(SignalKind::hangup()),
+        }
+    }
+
+    async fn obey(mut self, door: Door, process: Rc<dyn Process>) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => door.enter(|s| shutdown::on_signal(s, "SIGTERM")),
+                _ = self.int.recv() => door.enter(|s| shutdown::on_signal(s, "SIGINT")),
+                _ = self.hup.recv() => process.reopen_log(),
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The one cell of the program, and what stands beside the server behind it.
+
+use crate::client::ClientId;
+use crate::effects::Action;
+use crate::exec::turn::Scratch;
+use crate::keyspace::Garbage;
+use crate::server::Server;
+use crate::stdx::alloc;
+use crate::stdx::clock::Clock;
+use bytes::BytesMut;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use tokio::sync::{Notify, mpsc};
+
+/// Bytes read from a socket at once.
+pub(super) const READ_SIZE: usize = 64 * 1024;
+/// An output buffer that grew past this is not kept for the next turn.
+const POOLED_MAX: usize = 256 * 1024;
+/// Values that wait for the freeing thread; beyond that the loop frees them itself.
+const GARBAGE_MAX: usize = 4096;
+
+/// What the freeing thread is given.
+#[derive(Debug)]
+enum Job {
+    Free(Garbage),
+    /// Answer the client that waited for all before it.
+    Answer(ClientId),
+}
+
+/// Frees what it is given, in order, until the loop is gone.
+fn free(jobs: &Receiver<Job>, actions: &mpsc::UnboundedSender<Action>) {
+    alloc::register_thread();
+    for job in jobs {
+        match job {
+            Job::Free(garbage) => {
+                let purge = garbage.whole_database;
+                drop(garbage);
+                if purge {
+                    alloc::purge();
+                }
+            }
+            Job::Answer(client) => {
+                // At the loop's end nobody waits any more.
+                let _ = actions.send(Action::Answer { client });
+            }
+        }
+    }
+}
+
+/// The server and what a turn needs beside it.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) server: Server,
+    pub(super) scratch: Scratch,
+    /// Where every connection reads to.
+    pub(super) input: Vec<u8>,
+    /// An output buffer for the client whose turn it is.
+    tail: BytesMut,
+    freer: SyncSender<Job>,
+    actions: mpsc::UnboundedSender<Action>,
+    expiry: Rc<Notify>,
+}
+
+/// Lets one task at a time to the server.
+#[derive(Debug, Clone)]
+pub struct Door {
+    room: Rc<RefCell<Room>>,
+    expiry: Rc<Notify>,
+}
+
+impl Door {
+    /// A door before `server`; what it asks of the process comes out of the receiver.
+    pub fn new(server: Server) -> (Self, mpsc::UnboundedReceiver<Action>) {
+        let (freer, jobs) = sync_channel(GARBAGE_MAX);
+        let (actions, asked) = mpsc::unbounded_channel();
+        let answers = actions.clone();
+        let freeing = std::thread::Builder::new().name("larder-free".into());
+        freeing.spawn(move || free(&jobs, &answers)).expect("a thread can be started at start-up");
+        let expiry = Rc::new(Notify::new());
+        let room = Room {
+            server,
+            scratch: Scratch::default(),
+            input: vec![0; READ_SIZE],
+            tail: BytesMut::new(),
+            freer,
+            actions,
+            expiry: Rc::clone(&expiry),
+        };
+        (Self { room: Rc::new(RefCell::new(room)), expiry }, asked)
+    }
+
+    /// Runs `f` on the server, at the time it is now, and carries out what follows.
+    pub fn enter<R>(&self, f: impl FnOnce(&mut Server) -> R) -> R {
+        self.enter_room(|room| f(&mut room.server))
+    }
+
+    pub(super) fn enter_room<R>(&self, f: impl FnOnce(&mut Room) -> R) -> R {
+        let mut room = self.room.borrow_mut();
+        room.server.keyspace.shared.set_now_us(Clock.now_us().unsigned_abs());
+        let result = f(&mut room);
+        room.follow_up();
+        result
+    }
+
+    /// Told when a deadline came to be that is nearer than the one waited for.
+    pub(super) fn expiry(&self) -> &Notify {
+        &self.expiry
+    }
+}
+
+impl Room {
+    /// Lends the pooled output buffer.
+    pub(super) fn lend_tail(&mut self) -> BytesMut {
+        std::mem::take(&mut self.tail)
+    }
+
+    /// Takes an emptied output buffer back.
+    pub(super) fn return_tail(&mut self, tail: BytesMut) {
+        if tail.capacity() <= POOLED_MAX && tail.capacity() > self.tail.capacity() {
+            self.tail = tail;
+        }
+    }
+
+    fn follow_up(&mut self) {
+        let shared = &mut self.server.keyspace.shared;
+        if shared.has_garbage() {
+            for garbage in shared.take_garbage() {
+                // With the queue full it is freed here and now: a bound before a promise.
+                if let Err(TrySendError::Full(job)) = self.freer.try_send(Job::Free(garbage)) {
+                    drop(job);
+                }
+            }
+        }
+        if std::mem::take(&mut self.server.keyspace.shared.nearer_deadline) {
+            self.expiry.notify_one();
+        }
+        if self.server.effects.has_actions() {
+            for action in self.server.effects.take_actions() {
+                if let Action::AwaitFreeing { client } = action
+                    && self.freer.try_send(Job::Answer(client)).is_ok()
+                {
+                    continue;
+                }
+                // The receiver lives as long as the loop; at its end nothing is asked any more.
+                let _ = self.actions.send(action);
+            }
+        }
+    }
+}
