@@ -59,4 +59,5 @@ pub mod server;
 pub mod spec;
 pub mod stats;
 pub mod stdx;
+pub mod testing;
 pub mod types;

@@ -1,0 +1,169 @@
+//! A whole server in one thread of a test: no sockets, and a clock that moves when told to.
+
+use crate::client::{ClientId, Closing, PeerAddr};
+use crate::config::Config;
+use crate::effects::Action;
+use crate::exec::turn::{self, Ended, Scratch};
+use crate::exec::{clients, cron, reconfigure, table};
+use crate::resp::CmdError;
+use crate::server::{Facts, Server, Timer};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// When every test begins: 14 November 2023, 22:13:20 UTC.
+const START_MS: u64 = 1_700_000_000_000;
+/// Time between two runs of the periodic work.
+const TICK_MS: u64 = 100;
+
+/// A server, its clients, and its clock.
+#[derive(Debug)]
+pub struct InProcess {
+    server: Server,
+    scratch: Scratch,
+    /// What was sent to clients and not taken yet, of those that have left too.
+    received: Vec<(ClientId, Vec<u8>)>,
+    next_port: u16,
+    now_ms: u64,
+}
+
+impl InProcess {
+    /// A server with this configuration, whose randomness comes from `seed`.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let facts =
+            Facts { pid: 1, run_id: "0".repeat(40), started_ms: START_MS, ..Facts::default() };
+        let mut server = Server::new(config, table::describe(), facts, Timer::still(), seed);
+        server.keyspace.shared.set_now_us(START_MS * 1000);
+        Self {
+            server,
+            scratch: Scratch::default(),
+            received: Vec::new(),
+            next_port: 50_000,
+            now_ms: START_MS,
+        }
+    }
+
+    /// The server itself.
+    pub fn server(&mut self) -> &mut Server {
+        &mut self.server
+    }
+
+    /// Connects a client from this machine.
+    ///
+    /// # Panics
+    /// If the server does not take it.
+    pub fn connect(&mut self) -> ClientId {
+        self.next_port += 1;
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let addr = PeerAddr::Tcp { peer: at(self.next_port), local: at(6379) };
+        let id = clients::join(&mut self.server, addr, 8).expect("the server takes clients");
+        self.received.push((id, Vec::new()));
+        id
+    }
+
+    /// Disconnects a client.
+    pub fn disconnect(&mut self, client: ClientId) {
+        clients::leave(&mut self.server, client);
+    }
+
+    /// Sends bytes; a connection that has ended takes them in silence. When this returns, the
+    /// server has done all it can do with them.
+    pub fn send(&mut self, client: ClientId, bytes: &[u8]) {
+        if let Some(session) = self.server.clients.get_mut(client) {
+            session.query.buf.extend_from_slice(bytes);
+            session.resumed = true;
+        }
+        self.work();
+    }
+
+    /// Takes what the server sent to a client.
+    pub fn take_output(&mut self, client: ClientId) -> Vec<u8> {
+        let mine = self.received.iter_mut().find(|(id, _)| *id == client);
+        mine.map(|(_, bytes)| std::mem::take(bytes)).unwrap_or_default()
+    }
+
+    /// Whether the server has ended a client's connection.
+    pub fn is_closed(&self, client: ClientId) -> bool {
+        self.server.clients.get(client).is_none()
+    }
+
+    /// Lets time pass: what falls due meanwhile happens at its time.
+    pub fn advance(&mut self, ms: u64) {
+        let end = self.now_ms + ms;
+        while self.now_ms < end {
+            let tick = (self.now_ms / TICK_MS + 1) * TICK_MS;
+            let expiry = cron::next_expiry(&self.server).unwrap_or(u64::MAX).max(self.now_ms + 1);
+            self.now_ms = tick.min(expiry).min(end);
+            self.server.keyspace.shared.set_now_us(self.now_ms * 1000);
+            while cron::expire(&mut self.server) {}
+            if self.now_ms.is_multiple_of(TICK_MS) {
+                cron::tick(&mut self.server);
+            }
+            self.work();
+        }
+    }
+
+    /// Gives every client turns until none has anything to do.
+    fn work(&mut self) {
+        while let Some(client) = self.next_ready() {
+            self.turn(client);
+            self.follow_up();
+        }
+        self.deliver();
+    }
+
+    fn next_ready(&self) -> Option<ClientId> {
+        let ready = |(_, session): &(ClientId, &crate::client::Session)| {
+            session.resumed && session.may_go_on() && !session.query.buf.is_empty()
+        };
+        self.server.clients.iter().find(ready).map(|(id, _)| id)
+    }
+
+    fn turn(&mut self, client: ClientId) {
+        let session = self.server.clients.running(client);
+        session.resumed = false;
+        let held = std::mem::take(&mut session.query.buf);
+        let (used, ended) = turn::run(&mut self.server, client, &held, &mut self.scratch);
+        if let Some(session) = self.server.clients.get_mut(client) {
+            session.query.buf = held[used..].to_vec();
+            session.resumed |= ended == Ended::Again;
+        }
+    }
+
+    /// Does what `net` would do, as far as there is something to do without sockets.
+    fn follow_up(&mut self) {
+        let server = &mut self.server;
+        drop(server.keyspace.shared.take_garbage());
+        for action in server.effects.take_actions() {
+            match action {
+                Action::Answer { client } | Action::AwaitFreeing { client } => {
+                    reconfigure::answer(server, Some(client), Ok(()));
+                }
+                Action::Reconfigure { client, .. } => reconfigure::answer(server, client, Ok(())),
+                Action::RewriteConfig { client } => {
+                    let error = CmdError::Msg("Rewriting config file: there are no files here");
+                    reconfigure::answer(server, client, Err(error));
+                }
+                Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
+                    server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));
+                }
+            }
+        }
+    }
+
+    /// Moves output to where tests take it from, and ends the connections that are to end.
+    fn deliver(&mut self) {
+        let mut gone = Vec::new();
+        for (id, bytes) in &mut self.received {
+            let Some(session) = self.server.clients.get_mut(*id) else { continue };
+            if session.closing != Some(Closing::Now) {
+                bytes.extend(session.out.copy_from(0));
+            }
+            session.out.take_tail();
+            if session.closing.is_some() {
+                gone.push(*id);
+            }
+        }
+        for id in gone {
+            clients::leave(&mut self.server, id);
+        }
+    }
+}
