@@ -44,6 +44,7 @@
 //!    tables, mass expiry and freeing are cut into slices or done elsewhere.
 //! 9. `unsafe` stands only in [`ds`], [`stdx::os`] and [`stdx::alloc`].
 
+pub mod boot;
 pub mod client;
 pub mod cmd;
 pub mod config;

@@ -1,0 +1,410 @@
+//! Start-up: from the command line to a server that listens, and the end of the process.
+
+use larder::boot::banner::{self, Banner, Door, Mode};
+use larder::boot::log::{self, Role, Settings};
+use larder::boot::process::{self, PidFile, ProcTitle, Supervisor, TitleFacts};
+use larder::boot::{crash, system};
+use larder::config::load::{self, Directive, Launch, Startup};
+use larder::config::{Config, Effect, Row, SetError};
+use larder::exec::table;
+use larder::net;
+use larder::server::{AllocatorFigures, CpuFigures, Facts, Figures, REDIS_VERSION, Server, Timer};
+use larder::spec::Table;
+use larder::stdx::clock::{Clock, Ticks, ticks_to_ns};
+use larder::stdx::os::error::os_words;
+use larder::stdx::os::pages::mapped_bytes;
+use larder::stdx::{alloc, memory};
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+/// Roles that the program has under other names, and that are not there yet.
+const ROLES_TO_COME: &[(&str, &str)] = &[
+    ("redis-sentinel", "Sentinel"),
+    ("redis-check-rdb", "the RDB checker"),
+    ("redis-check-aof", "the AOF checker"),
+];
+
+pub(crate) fn main() -> ExitCode {
+    let title = ProcTitle::take();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let called = args.first().map(|p| Path::new(p).to_path_buf()).unwrap_or_default();
+    let name = called.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some((_, role)) = ROLES_TO_COME.iter().find(|(other, _)| name.ends_with(other)) {
+        return complain(&format!("{name}: larder does not have {role} yet"));
+    }
+    match load::parse_args(&args[1.min(args.len())..]) {
+        Ok(Launch::Serve(startup)) => serve(*startup, title, &called.to_string_lossy()),
+        Ok(Launch::Version) => say(&version()),
+        Ok(Launch::Help) => say(&help(&name)),
+        Ok(Launch::TestMemory(_)) => complain("larder has no memory test: use memtest86 or such"),
+        Ok(Launch::CheckSystem) => check_system(),
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+/// Writes to standard output, which is what was asked for.
+fn say(text: &str) -> ExitCode {
+    let written = writeln!(std::io::stdout(), "{text}");
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Says on standard error why there is no server.
+fn complain(text: &str) -> ExitCode {
+    // With nobody to read it the exit code has to do.
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::FAILURE
+}
+
+fn version() -> String {
+    format!(
+        "larder server v={} redis={REDIS_VERSION} malloc={} bits={}",
+        env!("CARGO_PKG_VERSION"),
+        alloc::name(),
+        usize::BITS
+    )
+}
+
+fn help(name: &str) -> String {
+    format!(
+        "Usage: {name} [/path/to/redis.conf] [options] [-]\n       {name} - (read the configuration \
+         from standard input)\n       {name} -v or --version\n       {name} -h or --help\n       \
+         {name} --check-system\n\nExamples:\n       {name} (every option has its default)\n       \
+         {name} /etc/redis/6379.conf\n       {name} --port 7777\n       {name} --port 7777 \
+         --replicaof 127.0.0.1 8888\n       {name} /etc/myredis.conf --loglevel verbose -\n"
+    )
+}
+
+fn check_system() -> ExitCode {
+    let checks = process::SystemChecks { tcp_backlog: 511, disable_thp: false };
+    let notes = process::check_system(&checks);
+    let text: Vec<_> = notes.iter().map(|note| note.text.as_str()).collect();
+    let code = say(&text.join("\n"));
+    if notes.is_empty() { code } else { ExitCode::FAILURE }
+}
+
+/// What is the process's, and not the server's.
+struct Host {
+    title: RefCell<ProcTitle>,
+    called: String,
+    supervisor: Supervisor,
+}
+
+fn serve(startup: Startup, title: ProcTitle, called: &str) -> ExitCode {
+    let Startup { config_file, mut config, sentinel, directives } = startup;
+    if sentinel {
+        return complain("larder does not have Sentinel yet");
+    }
+    let mut commands = table::describe();
+    if let Err(error) = obey(&directives, &mut commands) {
+        return complain(&error);
+    }
+    let randomness: [u8; 20] = rand::random();
+    let (supervisor, supervision) = Supervisor::find(supervised(&config));
+    let background = config.daemonize && !supervisor.is_some();
+    if background && let Err(error) = process::detach_from_terminal() {
+        return complain(&format!("Can't go into the background: {}", os_words(&error)));
+    }
+    if let Err(error) = std::env::set_current_dir(&config.dir) {
+        return complain(&format!("Can't chdir to '{}': {}", config.dir, os_words(&error)));
+    }
+    let settings = log_settings(&config);
+    if let Err(error) = log::configure(&settings) {
+        return complain(&log_file_refused(&error));
+    }
+    crash::set_enabled(config.crash_log_enabled);
+    crash::log_panics();
+    let machine = system::System::gather(randomness);
+    let config_path = config_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let banner = Banner {
+        version: env!("CARGO_PKG_VERSION"),
+        redis_version: REDIS_VERSION,
+        mode: Mode::Standalone,
+        port: config.port,
+        pid: machine.process_id,
+    };
+    log::Note::notice(banner.starting()).log();
+    log::Note::notice(banner.versions()).log();
+    banner.configuration(config_path.as_deref(), called).log();
+    if let Some(note) = supervision {
+        note.log();
+    }
+    let pid_file = write_pid_file(&config, background);
+    log::set_role(Role::Primary);
+    match process::adjust_open_files(config.maxclients.into()) {
+        Ok(adjusted) => {
+            adjusted.notes.iter().for_each(log::Note::log);
+            config.maxclients = u32::try_from(adjusted.maxclients).unwrap_or(u32::MAX);
+        }
+        Err(too_few) => {
+            too_few.0.log();
+            return ExitCode::FAILURE;
+        }
+    }
+    banner.log_logo(config.always_show_logo, &settings);
+    prepare_memory(&config);
+    let facts = facts(&machine, config_path.unwrap_or_default(), supervisor);
+    let server = Server::new(config, commands, facts, timer(), rand::random());
+    let host = Rc::new(Host { title: RefCell::new(title), called: called.to_owned(), supervisor });
+    host.show_title(&server);
+    tracing::info!("{}", banner::initialized());
+    warn_of_options_to_come(&server.config);
+    let ended = net::serve(net::Startup { server, process: host });
+    supervisor.stopping();
+    if let Some(file) = pid_file {
+        file.remove();
+    }
+    exit_code(ended)
+}
+
+/// How the process ends after serving, or after it could not serve.
+fn exit_code(ended: Result<i32, String>) -> ExitCode {
+    match ended {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(why) => {
+            tracing::warn!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Carries out the lines of the configuration that are no options.
+fn obey(directives: &[Directive], commands: &mut Table) -> Result<(), String> {
+    for directive in directives {
+        let refused = |why: String| Err(load::LoadError::at(&directive.place, why).to_string());
+        match (directive.name, directive.words.as_slice()) {
+            ("rename-command", [from, to]) => {
+                if let Err(why) = commands.rename(from, to) {
+                    return refused(why.to_owned());
+                }
+            }
+            ("rename-command", _) => return refused("wrong number of arguments".to_owned()),
+            (name, _) => {
+                return refused(format!("larder does not have '{name}' in its configuration yet"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn supervised(config: &Config) -> process::Supervised {
+    use larder::config::Supervised;
+    match config.supervised {
+        Supervised::No => process::Supervised::No,
+        Supervised::Auto => process::Supervised::Auto,
+        Supervised::Systemd => process::Supervised::Systemd,
+        Supervised::Upstart => process::Supervised::Upstart,
+    }
+}
+
+/// Said like a wrong option, for that is what names the file.
+fn log_file_refused(error: &std::io::Error) -> String {
+    format!(
+        "\n*** FATAL CONFIG FILE ERROR (Redis {REDIS_VERSION}) ***\nCan't open the log file: {}",
+        os_words(error)
+    )
+}
+
+fn log_settings(config: &Config) -> Settings {
+    use larder::config::{LogFormat, LogLevel};
+    Settings {
+        level: match config.loglevel {
+            LogLevel::Debug => log::Level::Debug,
+            LogLevel::Verbose => log::Level::Verbose,
+            LogLevel::Notice => log::Level::Notice,
+            LogLevel::Warning => log::Level::Warning,
+            LogLevel::Nothing => log::Level::Nothing,
+        },
+        output: match config.logfile.as_str() {
+            "" => log::Output::Stdout,
+            path => log::Output::File(path.into()),
+        },
+        format: match config.log_format {
+            LogFormat::Redis => log::Format::Redis,
+            LogFormat::Json => log::Format::Json,
+            LogFormat::Logfmt => log::Format::Logfmt,
+        },
+        timestamps: None,
+        syslog: config.syslog_enabled.then(|| log::Syslog {
+            ident: config.syslog_ident.clone(),
+            facility: facility(config.syslog_facility.word()),
+        }),
+    }
+}
+
+/// `user`, or `local` with a digit.
+fn facility(word: &str) -> larder::stdx::os::syslog::Facility {
+    match word.strip_prefix("local").and_then(|digit| digit.parse().ok()) {
+        Some(number) => larder::stdx::os::syslog::Facility::Local(number),
+        None => larder::stdx::os::syslog::Facility::User,
+    }
+}
+
+fn write_pid_file(config: &Config, background: bool) -> Option<PidFile> {
+    let configured = Some(Path::new(&config.pidfile)).filter(|p| !p.as_os_str().is_empty());
+    let path = PidFile::path_for(configured, background)?;
+    match PidFile::create(&path) {
+        Ok(file) => {
+            crash::set_pid_file(file.path());
+            Some(file)
+        }
+        Err(error) => {
+            tracing::warn!("Failed to write PID file: {}", os_words(&error));
+            None
+        }
+    }
+}
+
+/// The allocator's settings, and what its build lacks.
+fn prepare_memory(config: &Config) {
+    alloc::register_thread();
+    if !alloc::background_threads(config.jemalloc_bg_thread) && config.jemalloc_bg_thread {
+        tracing::warn!("The allocator cannot return memory on a thread of its own");
+    }
+    if !alloc::quantum_is_8() {
+        tracing::warn!(
+            "larder was built with a coarse allocator (cargo install reads no .cargo/config.toml): \
+             it runs, but keys take more memory. Build it in its source directory."
+        );
+    }
+}
+
+fn timer() -> Timer {
+    Ticks::warm_up();
+    Timer::new(|| Ticks::now().count(), ticks_to_ns)
+}
+
+fn facts(machine: &system::System, config_file: String, supervisor: Supervisor) -> Facts {
+    Facts {
+        pid: machine.process_id,
+        run_id: machine.run_id.clone(),
+        started_ms: Clock.now_ms().unsigned_abs(),
+        executable: machine.executable.to_string_lossy().into_owned(),
+        config_file,
+        os: machine.os(),
+        supervised: supervisor.name(),
+        allocator: alloc::name(),
+        allocator_quantum: if alloc::quantum_is_8() { 8 } else { 16 },
+        monotonic_clock: Ticks::source(),
+        figures: Figures {
+            used_memory,
+            rss: memory::rss,
+            total_memory: memory::total_memory,
+            allocator: allocator_figures,
+            cpu: cpu_figures,
+            purge: alloc::purge,
+            malloc_stats: alloc::malloc_stats_text,
+        },
+    }
+}
+
+/// What the allocator has given out, and the tables that come from the system directly.
+fn used_memory() -> u64 {
+    alloc::used() + mapped_bytes() as u64
+}
+
+fn allocator_figures() -> AllocatorFigures {
+    let stats = alloc::stats();
+    AllocatorFigures {
+        allocated: stats.allocated,
+        active: stats.active,
+        resident: stats.resident,
+        muzzy: stats.muzzy,
+    }
+}
+
+fn cpu_figures() -> CpuFigures {
+    let seconds = |of| {
+        let time = system::cpu_time(of);
+        (time.system, time.user)
+    };
+    CpuFigures {
+        process: seconds(system::CpuOf::Process),
+        children: seconds(system::CpuOf::Children),
+        thread: seconds(system::CpuOf::Thread),
+    }
+}
+
+/// Options whose parts are not there yet are taken, and said to do nothing.
+fn warn_of_options_to_come(config: &Config) {
+    let default = Config::default();
+    let later = Row::all().iter().filter(|row| row.effect == Effect::Later);
+    for row in later.filter(|row| row.print(config) != row.print(&default)) {
+        tracing::warn!("The option '{}' is set, but has no effect in this version", row.name);
+    }
+}
+
+impl Host {
+    fn show_title(&self, server: &Server) {
+        let config = &server.config;
+        if !config.set_proc_title {
+            return;
+        }
+        let bind = config.bind.0.first().map(String::as_str);
+        let addr = process::listen_addr(bind, config.port, config.tls_port, &config.unixsocket);
+        let file = Some(server.facts.config_file.as_str()).filter(|path| !path.is_empty());
+        let facts = TitleFacts {
+            title: &self.called,
+            listen_addr: &addr,
+            cluster: false,
+            sentinel: false,
+            port: config.port,
+            tls_port: config.tls_port,
+            unix_socket: &config.unixsocket,
+            config_file: file,
+        };
+        if let Some(title) = process::expand_title(&config.proc_title_template, &facts) {
+            self.title.borrow_mut().set(&title);
+        }
+    }
+}
+
+impl net::Process for Host {
+    fn ready(&self, server: &Server) {
+        let config = &server.config;
+        let checks = process::SystemChecks {
+            tcp_backlog: if config.port == 0 { 0 } else { config.tcp_backlog },
+            disable_thp: false,
+        };
+        process::check_system(&checks).iter().for_each(log::Note::log);
+        if config.port != 0 {
+            tracing::info!("{}", banner::ready(Door::Tcp));
+        }
+        if !config.unixsocket.is_empty() {
+            tracing::info!("{}", banner::ready(Door::Unix));
+        }
+        self.supervisor.ready("Ready to accept connections");
+        tracing::debug!("Memory in use: {} of {}", memory::rss(), memory::total_memory());
+    }
+
+    fn reconfigure(&self, server: &Server) -> Result<(), SetError> {
+        let settings = log_settings(&server.config);
+        log::set_level(settings.level);
+        log::set_format(settings.format, settings.timestamps);
+        self.show_title(server);
+        let wanted = u64::from(server.config.maxclients);
+        let possible = process::adjust_open_files(wanted).map_or(0, |adjusted| adjusted.maxclients);
+        if possible < wanted {
+            let why = format!(
+                "The operating system is not able to handle the specified number of clients, try \
+                 with {possible}"
+            );
+            return Err(SetError::failed("maxclients", why));
+        }
+        Ok(())
+    }
+
+    fn reopen_log(&self) {
+        if let Err(error) = log::reopen() {
+            tracing::warn!("Can't open the log file anew: {}", os_words(&error));
+        }
+    }
+
+    fn crash(&self) {
+        // The report of the signal is what is asked for, so it is raised for real.
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSEGV);
+    }
+}
