@@ -1,0 +1,189 @@
+//! What string commands cause beside their replies: the events that subscribers hear, and the form in
+//! which the AOF and the replicas get them.
+
+use larder::client::{ClientId, PeerAddr, Session};
+use larder::config::Config;
+use larder::effects::{Feed, Op};
+use larder::exec::{call, table, turn};
+use larder::resp::Argv;
+use larder::server::{Facts, Server, Timer};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+const NOW_MS: u64 = 1_700_000_000_000;
+
+#[derive(Debug, Default, Clone)]
+struct Recorder(Rc<RefCell<Vec<String>>>);
+
+impl Feed for Recorder {
+    fn feed(&mut self, op: &Op) {
+        let words: Vec<_> = op.argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
+        self.0.borrow_mut().push(words.join(" "));
+    }
+}
+
+/// A server with one client, at [`NOW_MS`].
+struct Fixture {
+    server: Server,
+    client: ClientId,
+    fed: Recorder,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let mut server =
+            Server::new(Config::default(), table::describe(), Facts::default(), Timer::still(), 1);
+        let client = server.clients.insert(Session::new(PeerAddr::Unix("test".into()), 0, true, 0));
+        let fed = Recorder::default();
+        server.add_feed(Box::new(fed.clone()));
+        server.keyspace.shared.now_ms = NOW_MS;
+        Self { server, client, fed }
+    }
+
+    /// Runs one command; answers the names of its events, and what it fed.
+    fn run(&mut self, line: &str) -> (String, String) {
+        let words: Vec<_> = line.split(' ').collect();
+        let (buf, spans) = turn::pack(&words);
+        let argv = Argv::new(&buf, &spans);
+        let command = call::find(&self.server.commands, &argv).expect("a known command");
+        call::call(&mut self.server, self.client, command, &argv);
+        let events: Vec<_> =
+            self.server.keyspace.shared.take_changes().iter().map(|c| c.event.name).collect();
+        self.server.effects.deliver();
+        (events.join(" "), self.fed.0.borrow_mut().drain(..).collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// Runs `setup`, then each line in turn, which must cause these events and feed this.
+fn check(setup: &[&str], cases: &[(&str, &str, &str)]) {
+    let mut fixture = Fixture::new();
+    for line in setup {
+        fixture.run(line);
+    }
+    for (line, events, fed) in cases {
+        let got = fixture.run(line);
+        assert_eq!((got.0.as_str(), got.1.as_str()), (*events, *fed), "{line}");
+    }
+}
+
+#[test]
+fn set_propagates_deadlines_and_no_get() {
+    check(
+        &[],
+        &[
+            ("SET k v", "new set", "SET k v"),
+            ("SET k w", "set", "SET k w"),
+            ("SET k v EX 10", "set expire", "SET k v PXAT 1700000010000"),
+            ("SET k v PX 10 XX GET", "set expire", "SET k v PXAT 1700000000010"),
+            ("SET k v PXAT 1700000000020 XX", "set expire", "SET k v PXAT 1700000000020 XX"),
+            ("SET k v KEEPTTL", "set", "SET k v KEEPTTL"),
+            ("SET k v GET KEEPTTL", "set", "SET k v KEEPTTL"),
+            ("SET k v XX GET", "set", "SET k v XX"),
+            ("SET k v NX", "", ""),
+            ("SET k v NX GET", "", ""),
+            ("SET none v XX GET", "keymiss", ""),
+            ("SET none v NX GET", "keymiss new set", "SET none v NX"),
+            ("SETEX k 10 v", "set expire", "SET k v PXAT 1700000010000"),
+            ("PSETEX k 10 v", "set expire", "SET k v PXAT 1700000000010"),
+            ("SETNX k v", "", ""),
+            ("SETNX k2 v", "new set", "SETNX k2 v"),
+            ("GETSET k w", "set", "SET k w"),
+        ],
+    );
+}
+
+#[test]
+fn comparisons_propagate_as_what_they_came_to() {
+    check(
+        &["SET k v"],
+        &[
+            ("SET k w IFEQ x", "", ""),
+            ("SET k w IFEQ v", "set", "SET k w"),
+            ("SET k x IFNE v EX 1", "set expire", "SET k x PXAT 1700000001000"),
+            ("SET k y IFEQ x PXAT 1700000000020", "set expire", "SET k y PXAT 1700000000020"),
+            ("SET k z IFEQ y KEEPTTL", "set", "SET k z KEEPTTL"),
+            ("DELEX k IFEQ y", "", ""),
+            ("DELEX k IFEQ z", "del", "DEL k"),
+            ("DELIFEQ k z", "", ""),
+            ("SET k v", "new set", "SET k v"),
+            ("DELIFEQ k v", "del", "DEL k"),
+        ],
+    );
+}
+
+#[test]
+fn reads_that_change_propagate_the_change() {
+    check(
+        &["SET k v"],
+        &[
+            ("GETEX k", "", ""),
+            ("GETEX k EX 10", "expire", "PEXPIREAT k 1700000010000"),
+            ("GETEX k PERSIST", "persist", "PERSIST k"),
+            ("GETEX k PERSIST", "", ""),
+            ("GETEX k PXAT 1", "del", "DEL k"),
+            ("GETEX k PXAT 1", "keymiss", ""),
+            ("SET k v", "new set", "SET k v"),
+            ("GETDEL k", "del", "DEL k"),
+            ("GETDEL k", "keymiss", ""),
+            ("GET k", "keymiss", ""),
+        ],
+    );
+}
+
+#[test]
+fn counters_propagate_sums_where_machines_may_differ() {
+    check(
+        &[],
+        &[
+            ("INCR k", "new incrby", "INCR k"),
+            ("DECRBY k 5", "incrby", "DECRBY k 5"),
+            ("INCRBYFLOAT k 0.5", "incrbyfloat", "SET k -3.5 KEEPTTL"),
+            ("INCRBYFLOAT f 0.5", "new incrbyfloat", "SET f 0.5 KEEPTTL"),
+            ("INCREX c", "new incrby", "SET c 1 KEEPTTL"),
+            ("INCREX c BYFLOAT 0.5", "incrbyfloat", "SET c 1.5 KEEPTTL"),
+            ("INCREX c BYFLOAT 100 UBOUND 42.5 SATURATE", "incrbyfloat", "SET c 42.5 KEEPTTL"),
+            ("INCREX c BYFLOAT 100 UBOUND 42.5 EX 10", "", ""),
+            ("INCREX d EX 10", "new incrby expire", "SET d 1 PXAT 1700000010000"),
+            ("INCREX d EX 20 ENX", "incrby", "SET d 2 KEEPTTL"),
+            ("INCREX d PERSIST", "incrby persist", "SET d 3"),
+            ("INCREX d PERSIST", "incrby", "SET d 4 KEEPTTL"),
+            ("INCREX d EX 20 ENX", "incrby expire", "SET d 5 PXAT 1700000020000"),
+            ("INCREX d EXAT 1", "del", "DEL d"),
+            ("INCREX d EXAT 1", "", ""),
+        ],
+    );
+}
+
+#[test]
+fn parts_and_many_propagate_as_received() {
+    check(
+        &[],
+        &[
+            ("APPEND k ab", "new append", "APPEND k ab"),
+            ("APPEND k cd", "append", "APPEND k cd"),
+            ("SETRANGE k 1 x", "setrange", "SETRANGE k 1 x"),
+            ("SETRANGE n 1 x", "new setrange", "SETRANGE n 1 x"),
+            ("MSET a 1 b 2", "new set new set", "MSET a 1 b 2"),
+            ("MSETNX a 1 c 2", "", ""),
+            ("MSETNX c 1 d 2", "new set new set", "MSETNX c 1 d 2"),
+            ("MSETEX 1 a 1 NX", "", ""),
+            (
+                "MSETEX 2 a 1 e 2 EX 1",
+                "set expire new set expire",
+                "MULTI; SET a 1 PXAT 1700000001000; SET e 2 PXAT 1700000001000; EXEC",
+            ),
+            ("MSETEX 1 a 3 KEEPTTL", "set", "SET a 3 KEEPTTL"),
+            ("MSETEX 1 a 4", "set", "SET a 4"),
+        ],
+    );
+}
+
+#[test]
+fn a_key_that_expired_is_deleted_before_it_is_set_anew() {
+    let mut fixture = Fixture::new();
+    fixture.run("SET k v PX 5");
+    fixture.server.keyspace.shared.now_ms += 10;
+    let (events, fed) = fixture.run("SET k w PX 5");
+    assert_eq!(events, "expired new set expire");
+    assert_eq!(fed, "MULTI; DEL k; SET k w PXAT 1700000000015; EXEC");
+}

@@ -1,0 +1,88 @@
+//! What a transaction causes beside its replies: the form in which the AOF and the replicas get it.
+
+use larder::client::ClientId;
+use larder::config::Config;
+use larder::effects::{Feed, Op};
+use larder::testing::InProcess;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+#[derive(Debug, Default, Clone)]
+struct Recorder(Rc<RefCell<Vec<String>>>);
+
+impl Feed for Recorder {
+    fn feed(&mut self, op: &Op) {
+        let words: Vec<_> = op.argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
+        self.0.borrow_mut().push(format!("{}:{}", op.db, words.join(" ")));
+    }
+}
+
+struct Fixture {
+    server: InProcess,
+    client: ClientId,
+    fed: Recorder,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let mut server = InProcess::new(Config::default(), 1);
+        let fed = Recorder::default();
+        server.server().add_feed(Box::new(fed.clone()));
+        let client = server.connect();
+        Self { server, client, fed }
+    }
+
+    /// Sends inline commands; answers what was fed by them.
+    fn run(&mut self, lines: &str) -> String {
+        for line in lines.split("; ") {
+            self.server.send(self.client, format!("{line}\r\n").as_bytes());
+        }
+        self.fed.0.borrow_mut().drain(..).collect::<Vec<_>>().join("; ")
+    }
+}
+
+#[test]
+fn several_writes_are_fed_as_one_transaction() {
+    let mut f = Fixture::new();
+    assert_eq!(
+        f.run("MULTI; SET a 1; GET a; INCR a; EXEC"),
+        "0:MULTI; 0:SET a 1; 0:INCR a; 0:EXEC"
+    );
+}
+
+#[test]
+fn one_write_is_fed_alone_and_none_not_at_all() {
+    let mut f = Fixture::new();
+    assert_eq!(f.run("MULTI; GET a; SET a 1; EXEC"), "0:SET a 1");
+    assert_eq!(f.run("MULTI; GET a; EXEC"), "");
+    assert_eq!(f.run("MULTI; SET a 2; DISCARD"), "");
+    assert_eq!(f.run("WATCH a; SET a 2; MULTI; SET a 3; EXEC"), "0:SET a 2");
+    assert_eq!(f.run("MULTI; NOSUCH; SET a 3; EXEC"), "");
+}
+
+#[test]
+fn each_write_is_fed_with_its_database() {
+    let mut f = Fixture::new();
+    assert_eq!(
+        f.run("MULTI; SET a 1; SELECT 3; SET b 1; EXEC"),
+        "0:MULTI; 0:SET a 1; 3:SET b 1; 0:EXEC"
+    );
+}
+
+#[test]
+fn a_key_that_expires_under_a_transaction_is_deleted_within_it_and_once() {
+    let mut f = Fixture::new();
+    f.server.server().active_expire = false;
+    f.run("SET a 1 PX 10; MULTI; GET a; SET b 1");
+    f.server.advance(20);
+    assert_eq!(f.run("EXEC"), "0:MULTI; 0:DEL a; 0:SET b 1; 0:EXEC");
+}
+
+#[test]
+fn a_command_that_gives_its_own_form_is_fed_in_it() {
+    let mut f = Fixture::new();
+    assert_eq!(
+        f.run("MULTI; SET a 1 EX 10; GETDEL a; EXEC"),
+        "0:MULTI; 0:SET a 1 PXAT 1700000010000; 0:DEL a; 0:EXEC"
+    );
+}
