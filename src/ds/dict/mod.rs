@@ -202,7 +202,7 @@ impl<T: Keyed> Dict<T> {
     pub fn insert_unique(&mut self, hash: u64, item: T) -> &mut T {
         debug_assert!(self.get(hash, item.key()).is_none(), "the key is absent");
         self.rehash_step();
-        self.insert_vacant(hash, item)
+        self.insert_vacant(hash, item).1
     }
 
     /// Takes the item with this key out.

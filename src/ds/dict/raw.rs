@@ -328,15 +328,15 @@ impl<T: Keyed> RawTable<T> {
 
     /// Adds an item; whether one with its key is there already is not looked at.
     #[inline]
-    pub(super) fn insert(&mut self, hash: u64, mut item: T) -> &mut T {
+    pub(super) fn insert(&mut self, hash: u64, mut item: T) -> (Position, &mut T) {
         item.set_hint(hint_of(hash));
         self.insert_print(self.index(hash), Print::of(hash), item)
     }
 
     #[inline]
-    fn insert_print(&mut self, index: usize, print: Print, item: T) -> &mut T {
+    fn insert_print(&mut self, index: usize, print: Print, item: T) -> (Position, &mut T) {
         let mut place = self.head(index);
-        let mut level = 1;
+        let mut level = 0;
         // SAFETY: R2, R3: living buckets, borrowed mutably with the table, one at a time.
         let bucket = unsafe {
             while let Some(child) = place.as_ref().child() {
@@ -350,6 +350,7 @@ impl<T: Keyed> RawTable<T> {
         let (bucket, lane) = match bucket.meta.free_lane() {
             Some(lane) => (bucket, lane),
             None => {
+                level += 1;
                 self.children += 1;
                 self.depth = self.depth.max(level + 1);
                 (add_child(bucket, print), 1)
@@ -357,7 +358,8 @@ impl<T: Keyed> RawTable<T> {
         };
         bucket.put(lane, print, item);
         // SAFETY: R1, just put.
-        unsafe { &mut bucket.slots[lane].item }
+        let item: &mut T = unsafe { &mut bucket.slots[lane].item };
+        (Position { bucket: index, level, lane }, item)
     }
 
     /// Takes the item at `at`, if there is one. Its place is filled from the end of the

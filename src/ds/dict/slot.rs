@@ -87,7 +87,15 @@ impl<'a, T: Keyed> VacantSlot<'a, T> {
     #[inline]
     pub fn insert(self, item: T) -> &'a mut T {
         debug_assert_eq!(self.dict.hash(item.key()), self.hash, "the key that was looked for");
-        self.dict.insert_vacant(self.hash, item)
+        self.dict.insert_vacant(self.hash, item).1
+    }
+
+    /// Adds the item as [`VacantSlot::insert`] does, and goes on holding its place.
+    pub fn insert_keeping_place(self, item: T) -> OccupiedSlot<'a, T> {
+        let Self { dict, hash } = self;
+        debug_assert_eq!(dict.hash(item.key()), hash, "the key that was looked for");
+        let (at, _) = dict.insert_vacant(hash, item);
+        OccupiedSlot::new(dict, hash, at)
     }
 }
 
@@ -106,7 +114,7 @@ impl<T: Keyed> std::fmt::Debug for VacantSlot<'_, T> {
 impl<T: Keyed> Dict<T> {
     /// Adds an item with a new key. Growth that starts here moves nothing yet.
     #[inline]
-    pub(super) fn insert_vacant(&mut self, hash: u64, item: T) -> &mut T {
+    pub(super) fn insert_vacant(&mut self, hash: u64, item: T) -> (Position, &mut T) {
         if self.len() >= self.grow_at {
             self.grow();
         }

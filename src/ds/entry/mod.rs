@@ -127,6 +127,15 @@ impl<V> Entry<V> {
 
     /// The value, if it is a `V`.
     #[inline]
+    pub fn other(&self) -> Option<&V> {
+        match self.value() {
+            ValueRef::Other(value) => Some(value),
+            ValueRef::Int(_) | ValueRef::Inline(_) => None,
+        }
+    }
+
+    /// The value, if it is a `V`, to be changed.
+    #[inline]
     pub fn other_mut(&mut self) -> Option<&mut V> {
         self.0.other_mut()
     }
