@@ -17,6 +17,7 @@
 //! as its row.
 
 mod checks;
+mod limits;
 pub mod load;
 mod options;
 pub mod rewrite;

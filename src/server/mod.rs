@@ -17,6 +17,7 @@ use crate::resp::Reply;
 use crate::spec::{CommandId, Table};
 use crate::stats::Stats;
 use crate::stdx::hash::Seed;
+use crate::types::Limits;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -36,6 +37,8 @@ pub struct Server {
     pub stats: Stats,
     /// Every option.
     pub config: Config,
+    /// Where collections change their encoding; follows the configuration.
+    pub limits: Limits,
     /// What is known of each command.
     pub commands: Table,
     /// The process it runs in.
@@ -76,6 +79,7 @@ impl Server {
             clients: Clients::default(),
             effects: Effects::default(),
             stats,
+            limits: config.limits(hash_seed),
             config,
             commands,
             facts,
@@ -107,6 +111,10 @@ impl Server {
             log_factor: self.config.lfu_log_factor,
             decay_minutes: self.config.lfu_decay_time,
         });
+        self.limits = Limits {
+            list_packed_threshold: self.limits.list_packed_threshold,
+            ..self.config.limits(self.limits.seed)
+        };
         self.stats.configure(&self.config);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
         let wanted = self.config.notify_keyspace_events.intersects(channels);

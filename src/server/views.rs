@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::effects::{Effects, Op};
 use crate::keyspace::{Db, KnownHash, Touch};
 use crate::resp::{Argv, Reply};
+use crate::types::Limits;
 use rand::rngs::SmallRng;
 
 /// What data commands get: one database, the reply, randomness.
@@ -17,6 +18,8 @@ pub struct KeysCtx<'a> {
     pub reply: Reply<'a>,
     /// Every option.
     pub config: &'a Config,
+    /// Where collections change their encoding.
+    pub limits: &'a Limits,
     /// Randomness.
     pub rng: &'a mut SmallRng,
     effects: &'a mut Effects,
@@ -57,7 +60,7 @@ impl Server {
     /// The view of a data command of client `id`.
     #[inline]
     pub fn keys_ctx(&mut self, id: ClientId, argv: &Argv<'_>) -> KeysCtx<'_> {
-        let Self { keyspace, clients, effects, config, rng, .. } = self;
+        let Self { keyspace, clients, effects, config, limits, rng, .. } = self;
         let session = clients.running(id);
         let touch = if session.flags.no_touch { Touch::Leave } else { Touch::Use };
         let known = match argv.first_key_hash() {
@@ -68,6 +71,7 @@ impl Server {
             db: keyspace.db(session.db).with(touch, known),
             reply: Reply::new(&mut session.out, session.resp),
             config,
+            limits,
             rng,
             effects,
         }

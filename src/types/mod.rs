@@ -1,8 +1,20 @@
 //! Values: which encoding holds them, and when they change it.
 
+mod collection;
+mod hash;
+mod limits;
+mod list;
+mod set;
 mod string;
+mod zset;
 
+pub use collection::Collection;
+pub use hash::Hash;
+pub use limits::Limits;
+pub use list::List;
+pub use set::Set;
 pub use string::{EMBSTR_MAX, Str, Text, new_padded, new_string, new_text, overwrite};
+pub use zset::Zset;
 
 use bytes::Bytes;
 
@@ -14,12 +26,21 @@ use crate::ds::sds::Sds;
 pub type Entry = crate::ds::entry::Entry<Value>;
 
 /// A value too large, or of too rich a type, to stand inside its [`Entry`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Value {
     /// A string with room to grow.
     Raw(Sds),
-    /// A long string as it was received; replies may share it.
-    Shared(Bytes),
+    /// A long string as it was received; replies may share it. Boxed, for there are few and a value
+    /// is to be small.
+    Shared(Box<Bytes>),
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
+    /// A hash.
+    Hash(Hash),
+    /// A sorted set.
+    Zset(Zset),
 }
 
 impl Value {
@@ -28,6 +49,10 @@ impl Value {
         match self {
             Self::Raw(s) => s.alloc_size(),
             Self::Shared(s) => s.len(),
+            Self::List(list) => list.memory(),
+            Self::Set(set) => set.memory(),
+            Self::Hash(hash) => hash.memory(),
+            Self::Zset(zset) => zset.memory(),
         }
     }
 
@@ -35,7 +60,60 @@ impl Value {
     pub fn is_slow_to_free(&self) -> bool {
         match self {
             Self::Raw(_) | Self::Shared(_) => self.memory() >= 1 << 20,
+            Self::List(list) => list.is_slow_to_free(),
+            Self::Set(set) => set.is_slow_to_free(),
+            Self::Hash(hash) => hash.is_slow_to_free(),
+            Self::Zset(zset) => zset.is_slow_to_free(),
         }
+    }
+
+    /// Number of elements of a collection; `None` of a string, which is there with no byte too.
+    pub fn elements(&self) -> Option<usize> {
+        match self {
+            Self::Raw(_) | Self::Shared(_) => None,
+            Self::List(list) => Some(list.len()),
+            Self::Set(set) => Some(set.len()),
+            Self::Hash(hash) => Some(hash.len()),
+            Self::Zset(zset) => Some(zset.len()),
+        }
+    }
+
+    /// When the first of a hash's fields expires, ms since the epoch.
+    #[inline]
+    pub fn next_field_deadline(&self) -> Option<u64> {
+        match self {
+            Self::Hash(hash) => hash.next_deadline(),
+            _ => None,
+        }
+    }
+
+    /// What TYPE answers.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Raw(_) | Self::Shared(_) => Type::String,
+            Self::List(_) => Type::List,
+            Self::Set(_) => Type::Set,
+            Self::Hash(_) => Type::Hash,
+            Self::Zset(_) => Type::Zset,
+        }
+    }
+}
+
+/// The number of a collection's elements, where an entry holds one.
+#[inline]
+pub fn elements(entry: &Entry) -> Option<usize> {
+    match entry.value() {
+        ValueRef::Int(_) | ValueRef::Inline(_) => None,
+        ValueRef::Other(value) => value.elements(),
+    }
+}
+
+/// When the first of a hash's fields expires, ms since the epoch.
+#[inline]
+pub fn next_field_deadline(entry: &Entry) -> Option<u64> {
+    match entry.value() {
+        ValueRef::Int(_) | ValueRef::Inline(_) => None,
+        ValueRef::Other(value) => value.next_field_deadline(),
     }
 }
 
@@ -66,15 +144,22 @@ impl Keyed for Entry {
 pub enum Type {
     /// A byte string.
     String,
+    /// Elements in an order that whoever adds them chooses.
+    List,
+    /// Distinct members.
+    Set,
+    /// Fields with values.
+    Hash,
+    /// Distinct members in the order of their scores.
+    Zset,
 }
 
 impl Type {
     /// The type of an entry's value.
     pub fn of(entry: &Entry) -> Self {
         match entry.value() {
-            ValueRef::Int(_)
-            | ValueRef::Inline(_)
-            | ValueRef::Other(Value::Raw(_) | Value::Shared(_)) => Self::String,
+            ValueRef::Int(_) | ValueRef::Inline(_) => Self::String,
+            ValueRef::Other(value) => value.kind(),
         }
     }
 
@@ -82,6 +167,10 @@ impl Type {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Hash => "hash",
+            Self::Zset => "zset",
         }
     }
 }
@@ -105,8 +194,7 @@ pub fn copy(entry: &Entry, key: &[u8]) -> Entry {
     let value = match entry.value() {
         ValueRef::Int(n) => NewValue::Int(n),
         ValueRef::Inline(bytes) => NewValue::Inline(bytes),
-        ValueRef::Other(Value::Raw(s)) => NewValue::Other(Value::Raw(s.clone())),
-        ValueRef::Other(Value::Shared(s)) => NewValue::Other(Value::Shared(s.clone())),
+        ValueRef::Other(value) => NewValue::Other(value.clone()),
     };
     let mut copy = Entry::new(key, value, entry.deadline());
     copy.set_clock(entry.clock());
@@ -125,7 +213,7 @@ pub fn value_bytes(entry: &Entry) -> usize {
 pub fn spare_bytes(entry: &Entry) -> usize {
     match entry.value() {
         ValueRef::Other(Value::Raw(s)) => s.capacity() - s.len(),
-        ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Other(Value::Shared(_)) => 0,
+        ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Other(_) => 0,
     }
 }
 
@@ -144,5 +232,9 @@ pub fn encoding_name(entry: &Entry) -> &'static str {
         ValueRef::Int(_) => "int",
         ValueRef::Inline(s) if s.len() <= EMBSTR_MAX => "embstr",
         ValueRef::Inline(_) | ValueRef::Other(Value::Raw(_) | Value::Shared(_)) => "raw",
+        ValueRef::Other(Value::List(list)) => list.encoding_name(),
+        ValueRef::Other(Value::Set(set)) => set.encoding_name(),
+        ValueRef::Other(Value::Hash(hash)) => hash.encoding_name(),
+        ValueRef::Other(Value::Zset(zset)) => zset.encoding_name(),
     }
 }

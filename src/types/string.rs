@@ -66,6 +66,7 @@ impl<'a> Str<'a> {
             ValueRef::Inline(bytes) => Some(Self::Bytes(bytes)),
             ValueRef::Other(Value::Raw(s)) => Some(Self::Bytes(s.as_slice())),
             ValueRef::Other(Value::Shared(s)) => Some(Self::Shared(s)),
+            ValueRef::Other(_) => None,
         }
     }
 
@@ -119,7 +120,7 @@ impl<'a> Str<'a> {
 pub fn new_string<'a>(text: impl Into<Text<'a>>) -> NewValue<'a, Value> {
     let Text { bytes, shared } = text.into();
     if let Some(shared) = shared {
-        return NewValue::Other(Value::Shared(shared.clone()));
+        return NewValue::Other(Value::Shared(Box::new(shared.clone())));
     }
     // The longest integer has 20 characters.
     if bytes.len() <= 20

@@ -1,0 +1,35 @@
+//! Where values change their encoding: the configured thresholds.
+
+use crate::stdx::hash::Seed;
+
+/// Thresholds between the compact encodings and the others. What is above one is held the other way
+/// from the next change on; nothing is converted back, but for lists.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// `list-max-listpack-size`: most elements of a list's node if positive; from -1 to -5 most bytes
+    /// of it, 4 KB doubled with each step.
+    pub list_max_listpack_size: i32,
+    /// `list-compress-depth`: nodes at each end of a list that are never compressed; 0 compresses none.
+    pub list_compress_depth: u32,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which an element of a list has a node of its own,
+    /// whatever the size of nodes; `None` outside tests.
+    pub list_packed_threshold: Option<usize>,
+    /// `set-max-intset-entries`.
+    pub set_max_intset_entries: usize,
+    /// `set-max-listpack-entries`.
+    pub set_max_listpack_entries: usize,
+    /// `set-max-listpack-value`, bytes.
+    pub set_max_listpack_value: usize,
+    /// `hash-max-listpack-entries`.
+    pub hash_max_listpack_entries: usize,
+    /// `hash-max-listpack-value`, bytes.
+    pub hash_max_listpack_value: usize,
+    /// `zset-max-listpack-entries`.
+    pub zset_max_listpack_entries: usize,
+    /// `zset-max-listpack-value`, bytes.
+    pub zset_max_listpack_value: usize,
+    /// `hll-sparse-max-bytes`.
+    pub hll_sparse_max_bytes: usize,
+    /// The seed of the tables that hold large sets, hashes and sorted sets.
+    pub seed: Seed,
+}
