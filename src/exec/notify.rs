@@ -9,6 +9,10 @@ fn class_flag(class: EventClass) -> Option<NotifyFlags> {
     Some(match class {
         EventClass::Generic => NotifyFlags::GENERIC,
         EventClass::String => NotifyFlags::STRING,
+        EventClass::List => NotifyFlags::LIST,
+        EventClass::Set => NotifyFlags::SET,
+        EventClass::Hash => NotifyFlags::HASH,
+        EventClass::Zset => NotifyFlags::ZSET,
         EventClass::Expired => NotifyFlags::EXPIRED,
         EventClass::Evicted => NotifyFlags::EVICTED,
         EventClass::New => NotifyFlags::NEW,

@@ -9,6 +9,8 @@ pub struct Change {
     pub key: Box<[u8]>,
     /// What happened.
     pub event: Event,
+    /// The fields that expired, where that happened to a hash and somebody takes writes.
+    pub fields: Vec<Box<[u8]>>,
 }
 
 /// An event's name, and the class by which `notify-keyspace-events` selects it.
@@ -26,6 +28,10 @@ pub struct Event {
 pub enum EventClass {
     Generic,
     String,
+    List,
+    Set,
+    Hash,
+    Zset,
     Expired,
     Evicted,
     New,
@@ -44,6 +50,10 @@ impl EventClass {
         Some(match self {
             Self::Generic => b'g',
             Self::String => b'$',
+            Self::List => b'l',
+            Self::Set => b's',
+            Self::Hash => b'h',
+            Self::Zset => b'z',
             Self::Expired => b'x',
             Self::Evicted => b'e',
             Self::New => b'n',
@@ -58,6 +68,10 @@ impl EventClass {
 impl Event {
     /// A key expired.
     pub const EXPIRED: Self = Self { name: "expired", class: EventClass::Expired };
+    /// Fields of a hash expired.
+    pub const HEXPIRED: Self = Self::hash("hexpired");
+    /// A key was removed.
+    pub const DEL: Self = Self::generic("del");
     /// A key came to be.
     pub const NEW: Self = Self { name: "new", class: EventClass::New };
     /// A key was looked for and is not there.
@@ -76,5 +90,25 @@ impl Event {
     /// An event of the string class.
     pub const fn string(name: &'static str) -> Self {
         Self { name, class: EventClass::String }
+    }
+
+    /// An event of a list.
+    pub const fn list(name: &'static str) -> Self {
+        Self { name, class: EventClass::List }
+    }
+
+    /// An event of a set.
+    pub const fn set(name: &'static str) -> Self {
+        Self { name, class: EventClass::Set }
+    }
+
+    /// An event of a hash.
+    pub const fn hash(name: &'static str) -> Self {
+        Self { name, class: EventClass::Hash }
+    }
+
+    /// An event of a sorted set.
+    pub const fn zset(name: &'static str) -> Self {
+        Self { name, class: EventClass::Zset }
     }
 }

@@ -1,10 +1,11 @@
 //! One command's view of one database.
 
 use super::place::Place;
-use super::{Database, Edit, Event, Keyspace, Lfu, Shared, Vacancy};
+use super::{Database, Edit, Event, Held, Keyspace, Lfu, Shared, Vacancy};
 use crate::ds::dict::{OccupiedSlot, Slot};
+use crate::ds::entry::NewValue;
 use crate::resp::CmdError;
-use crate::types::{self, Entry, Str, Text, new_string};
+use crate::types::{self, Collection, Entry, Str, Text, new_string};
 
 /// How reading a key changes its access clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,20 +106,20 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn fetch(&mut self, key: &[u8]) -> Option<&Entry> {
         let touch = self.touch;
-        self.fetch_as(key, touch)
+        self.fetch_touching(key, touch)
     }
 
     /// Like [`Db::fetch`], leaving the access clock as it is.
     pub fn fetch_untouched(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.fetch_as(key, Touch::Leave)
+        self.fetch_touching(key, Touch::Leave)
     }
 
     /// Like [`Db::fetch`], moving the access clock whatever the client asked for.
     pub fn fetch_always(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.fetch_as(key, Touch::Use)
+        self.fetch_touching(key, Touch::Use)
     }
 
-    fn fetch_as(&mut self, key: &[u8], touch: Touch) -> Option<&Entry> {
+    fn fetch_touching(&mut self, key: &[u8], touch: Touch) -> Option<&Entry> {
         let db = self.index;
         let (slot, place) = self.locate(key);
         match slot {
@@ -146,6 +147,91 @@ impl<'a> Db<'a> {
             None => Ok(None),
             Some(entry) => Str::of(entry).map(Some).ok_or(CmdError::WrongType),
         }
+    }
+
+    /// The collection at `key`, for reading: `db.fetch_as::<List>(key)`.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] where the key holds another type.
+    #[inline]
+    pub fn fetch_as<T: Collection>(&mut self, key: &[u8]) -> Result<Option<&T>, CmdError> {
+        match self.fetch(key) {
+            None => Ok(None),
+            Some(entry) => of_type(entry).map(Some),
+        }
+    }
+
+    /// Reads several keys of one command: each is looked up as by [`Db::fetch`], after which
+    /// [`Db::peek`] and [`Db::peek_as`] answer for them without changing anything.
+    pub fn prepare<'k>(&mut self, keys: impl IntoIterator<Item = &'k [u8]>) {
+        for key in keys {
+            self.fetch(key);
+        }
+    }
+
+    /// What a prepared key holds. Many values may be held together.
+    pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
+        let entry = self.database().peek(key);
+        entry.filter(|entry| !self.keyspace.shared.is_over(entry))
+    }
+
+    /// The collection that a prepared key holds.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] where the key holds another type.
+    pub fn peek_as<T: Collection>(&self, key: &[u8]) -> Result<Option<&T>, CmdError> {
+        self.peek(key).map(of_type).transpose()
+    }
+
+    /// The collection at `key`, for writing: `db.edit_as::<List>(key)`. Neither a hit nor a miss.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] where the key holds another type.
+    #[inline]
+    pub fn edit_as<T: Collection>(&mut self, key: &[u8]) -> Result<Option<Held<'_, T>>, CmdError> {
+        match self.edit(key) {
+            None => Ok(None),
+            Some(edit) => match Held::new(edit) {
+                Ok(held) => Ok(Some(held)),
+                Err(_) => Err(CmdError::WrongType),
+            },
+        }
+    }
+
+    /// Like [`Db::edit_as`], with an empty collection where the key is missing. It is to be filled, or
+    /// given back with [`Held::unchanged`].
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] where the key holds another type.
+    #[inline]
+    pub fn edit_or_new<T: Collection>(
+        &mut self,
+        key: &[u8],
+        new: impl FnOnce() -> T,
+    ) -> Result<Held<'_, T>, CmdError> {
+        let edit = match self.upsert(key) {
+            Ok(edit) => edit,
+            Err(vacancy) => Edit::of_new(vacancy, key, new().into_value()),
+        };
+        Held::new(edit).map_err(|_| CmdError::WrongType)
+    }
+
+    /// Puts a collection at `key` whatever it held, without a deadline, as the `STORE` commands do:
+    /// told as `event`. An empty one removes the key, told as `del`; whether the key is there after.
+    pub fn store(&mut self, key: &[u8], value: impl Collection, event: Event) -> bool {
+        if value.is_empty() {
+            self.delete(key, Event::DEL);
+            return false;
+        }
+        let value = NewValue::Other(value.into_value());
+        match self.upsert(key) {
+            Ok(mut edit) => {
+                edit.set(value, None);
+                edit.done(event);
+            }
+            Err(vacancy) => vacancy.insert(key, value, None, event),
+        }
+        true
     }
 
     /// Whether `key` is there; counts and touches like a read.
@@ -314,6 +400,12 @@ impl<'a> Db<'a> {
         }
         self.database().dict.hash(key)
     }
+}
+
+/// The collection that an entry holds.
+#[inline]
+fn of_type<T: Collection>(entry: &Entry) -> Result<&T, CmdError> {
+    entry.other().and_then(T::of).ok_or(CmdError::WrongType)
 }
 
 impl Shared {

@@ -1,11 +1,13 @@
 //! Guards for writing: what an existing key goes through, and what a missing one does.
 
-use super::Event;
 use super::place::Place;
+use super::{Event, Listener};
 use crate::ds::dict::{OccupiedSlot, VacantSlot};
 use crate::ds::entry::{NewValue, ValueRef};
 use crate::ds::sds::Sds;
-use crate::types::{Entry, Str, Value, new_string};
+use crate::types::{
+    Collection, Entry, Hash, Str, Value, elements, new_string, next_field_deadline,
+};
 
 /// One existing key held for writing. It ends with [`Edit::done`], [`Edit::delete`] or
 /// [`Edit::unchanged`]; one that changed something and is merely dropped is a bug, which debug
@@ -16,6 +18,10 @@ pub struct Edit<'d> {
     place: Place<'d>,
     /// The snapshot was shown the entry.
     shown: bool,
+    /// What the deadline index knows of the entry's fields, once the entry was shown.
+    fields_due: Option<u64>,
+    /// The key is new, which nobody was told yet.
+    is_new: bool,
     /// Something changed that `done` must tell.
     touched: Untold,
 }
@@ -39,7 +45,17 @@ pub struct Vacancy<'d> {
 
 impl<'d> Edit<'d> {
     pub(super) fn new(slot: OccupiedSlot<'d, Entry>, place: Place<'d>) -> Self {
-        Self { slot, place, shown: false, touched: Untold(false) }
+        Self { slot, place, shown: false, fields_due: None, is_new: false, touched: Untold(false) }
+    }
+
+    /// Puts an empty collection where a key is missing; the key stays only if it is filled.
+    pub(super) fn of_new(vacancy: Vacancy<'d>, key: &[u8], value: Value) -> Self {
+        let Vacancy { slot, place } = vacancy;
+        let mut entry = Entry::new(key, NewValue::Other(value), None);
+        entry.set_clock(place.shared.new_clock());
+        place.shared.before_insert(&mut entry);
+        let slot = slot.insert_keeping_place(entry);
+        Self { slot, place, shown: true, fields_due: None, is_new: true, touched: Untold(true) }
     }
 
     /// The entry.
@@ -109,14 +125,62 @@ impl<'d> Edit<'d> {
         self.place.move_deadline(before, deadline);
     }
 
-    /// The change is complete: counted, and named for those who listen.
-    pub fn done(mut self, event: Event) {
+    /// The change is complete: counted, and named for those who listen. A collection that was
+    /// emptied is removed, which is told as well.
+    #[inline]
+    pub fn done(self, event: Event) {
+        self.done_times(event, 1);
+    }
+
+    /// Like [`Edit::done`], for what counts as several changes: one for each element, as a rule.
+    #[inline]
+    pub fn done_times(mut self, event: Event, times: u64) {
         self.touched.0 = false;
-        self.place.shared.changed(self.place.db, self.slot.get().key(), event);
+        self.tell_new();
+        self.place.shared.dirty += times;
+        self.place.shared.tell(self.place.db, self.slot.get().key(), event);
+        if elements(self.slot.get()) == Some(0) {
+            let (entry, place) = self.take();
+            place.shared.tell(place.db, entry.key(), Event::DEL);
+            place.shared.free_entry(entry);
+        } else {
+            self.move_fields();
+        }
+    }
+
+    /// Removes up to `max` fields of a hash whose time is over; how many. The hash goes with its last
+    /// field.
+    pub(super) fn expire_fields(mut self, max: usize) -> usize {
+        let now = self.place.shared.now_ms;
+        let named = self.place.shared.has_listener(Listener::Feed);
+        let mut fields = Vec::new();
+        let hash = self.change().other_mut().and_then(Hash::of_mut);
+        let hash = hash.expect("only a hash has fields with deadlines");
+        let removed = hash.expire_due(now, max, &mut |field: &[u8]| {
+            if named {
+                fields.push(field.into());
+            }
+        });
+        let Place { shared, db, .. } = &mut self.place;
+        shared.stats.expired_fields += removed as u64;
+        shared.tell_fields(*db, self.slot.get().key(), fields);
+        self.done_times(Event::SILENT, removed as u64);
+        removed
+    }
+
+    /// Nothing changed in the end: the place of a collection that was made and not filled is given
+    /// back.
+    pub(super) fn abandon(mut self) {
+        self.touched.0 = false;
+        if elements(self.slot.get()) == Some(0) {
+            let (entry, place) = self.take();
+            place.shared.free_entry(entry);
+        }
     }
 
     /// Names one more event of the same change; `done` comes after.
     pub fn event(&mut self, event: Event) {
+        self.tell_new();
         self.place.shared.tell(self.place.db, self.slot.get().key(), event);
     }
 
@@ -152,17 +216,38 @@ impl<'d> Edit<'d> {
     }
 
     fn take(self) -> (Entry, Place<'d>) {
-        let Self { slot, mut place, shown, mut touched } = self;
+        let Self { slot, mut place, shown, fields_due, mut touched, .. } = self;
         touched.0 = false;
+        if shown {
+            place.move_deadline(fields_due, next_field_deadline(slot.get()));
+        }
         let (entry, _) = place.remove(slot, shown);
         (entry, place)
     }
 
+    /// Tells that there is a new key, before anything else is told of it.
+    #[inline]
+    fn tell_new(&mut self) {
+        if std::mem::take(&mut self.is_new) {
+            self.place.shared.tell(self.place.db, self.slot.get().key(), Event::NEW);
+        }
+    }
+
+    /// Keeps the index in step with the deadlines of a hash's fields.
+    #[inline]
+    fn move_fields(&mut self) {
+        if !self.shown {
+            return;
+        }
+        self.place.move_deadline(self.fields_due, next_field_deadline(self.slot.get()));
+    }
+
     /// The entry, about to change: the snapshot sees it as it was.
-    fn change(&mut self) -> &mut Entry {
+    pub(super) fn change(&mut self) -> &mut Entry {
         if !self.shown {
             self.place.shared.before_change(self.place.db, self.slot.get_mut());
             self.shown = true;
+            self.fields_due = next_field_deadline(self.slot.get());
         }
         self.touched.0 = true;
         self.slot.get_mut()
@@ -199,6 +284,7 @@ impl<'d> Vacancy<'d> {
         let Self { slot, mut place } = self;
         place.shared.before_insert(&mut entry);
         place.move_deadline(None, entry.deadline());
+        place.move_deadline(None, next_field_deadline(&entry));
         let key = slot.insert(entry).key();
         place.shared.tell(place.db, key, Event::NEW);
         (key, place)

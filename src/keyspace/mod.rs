@@ -10,6 +10,7 @@ mod database;
 mod db;
 mod edit;
 mod expire;
+mod held;
 mod info;
 mod lfu;
 mod place;
@@ -21,6 +22,7 @@ pub use change::{Change, Event, EventClass};
 pub use database::Database;
 pub use db::{Db, KnownHash, Touch};
 pub use edit::{Edit, Vacancy};
+pub use held::Held;
 pub use lfu::Lfu;
 pub use shared::{Capture, Garbage, KeyspaceStats, Listener, Shared};
 

@@ -3,7 +3,7 @@
 use super::{Event, Shared};
 use crate::ds::deadlines::Deadlines;
 use crate::ds::dict::{OccupiedSlot, VacantSlot, tag};
-use crate::types::{Entry, Value};
+use crate::types::{Entry, Value, next_field_deadline};
 
 /// What lies beside a slot of the dict.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ impl<'d> Place<'d> {
         }
         let (entry, vacant) = slot.remove_keeping_place();
         self.move_deadline(entry.deadline(), None);
+        self.move_deadline(next_field_deadline(&entry), None);
         (entry, vacant)
     }
 

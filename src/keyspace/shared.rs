@@ -39,6 +39,8 @@ pub enum Listener {
     Feed = 2,
     /// `notify-keyspace-events` names events.
     Notifications = 4,
+    /// A client waits for a key to be filled.
+    Blocked = 8,
 }
 
 /// Counters of the keyspace.
@@ -50,6 +52,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys removed at their deadline.
     pub expired: u64,
+    /// Fields of hashes removed at theirs.
+    pub expired_fields: u64,
     /// Largest number of milliseconds by which a key's removal was late, since the start.
     pub expired_late_ms_max: u64,
 }
@@ -187,7 +191,14 @@ impl Shared {
     #[inline]
     pub fn tell(&mut self, db: u32, key: &[u8], event: Event) {
         if self.listeners != 0 {
-            self.changes.push(Change { db, key: key.into(), event });
+            self.changes.push(Change { db, key: key.into(), event, fields: Vec::new() });
+        }
+    }
+
+    /// Fields of a hash expired.
+    pub(super) fn tell_fields(&mut self, db: u32, key: &[u8], fields: Vec<Box<[u8]>>) {
+        if self.listeners != 0 {
+            self.changes.push(Change { db, key: key.into(), event: Event::HEXPIRED, fields });
         }
     }
 
