@@ -1,6 +1,7 @@
 //! Keys as such: their existence, their names, all of them at once.
 
 use crate::cmd::args::Args;
+use crate::cmd::scan::{self, Extra, ScanOptions};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, Bulks, CmdError};
@@ -225,9 +226,6 @@ pub(super) static COMMANDS: &[Command] = &[
     },
 ];
 
-/// Buckets that one SCAN looks at for each key of COUNT, so that sparse tables end.
-const STEPS_PER_KEY: u64 = 10;
-
 fn del(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     remove(c, argv)
 }
@@ -294,58 +292,19 @@ fn keys(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-/// The options that SCAN and its kind share.
-#[derive(Debug, Default)]
-struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    count: u64,
-    kind: Option<&'a [u8]>,
-}
-
-impl<'a> ScanOptions<'a> {
-    fn parse(mut args: Args<'a>) -> Result<Self, CmdError> {
-        let mut options = Self { count: 10, ..Self::default() };
-        while args.left() > 0 {
-            if args.word("match") {
-                options.pattern = Some(args.any()?).filter(|p| p != b"*");
-            } else if args.word("count") {
-                let count = args.int()?;
-                options.count =
-                    u64::try_from(count).ok().filter(|n| *n > 0).ok_or(CmdError::Syntax)?;
-            } else if args.word("type") {
-                options.kind = Some(args.any()?);
-            } else {
-                return Err(CmdError::Syntax);
-            }
-        }
-        Ok(options)
-    }
-}
-
 fn scan(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let cursor = std::str::from_utf8(&argv[1]).ok().and_then(|text| text.parse::<u64>().ok());
-    let mut cursor = cursor.ok_or(CmdError::Msg("invalid cursor"))?;
-    let options = ScanOptions::parse(Args::new(argv, 2))?;
+    let cursor = scan::cursor(&argv[1])?;
+    let options = ScanOptions::parse(Args::new(argv, 2), Extra::Type)?;
     let mut found = Bulks::default();
-    let mut seen = 0;
-    let mut steps = options.count.saturating_mul(STEPS_PER_KEY);
-    loop {
-        cursor = c.db.scan(cursor, |entry| {
-            seen += 1;
-            let kind = |kind: &[u8]| kind.eq_ignore_ascii_case(Type::of(entry).name().as_bytes());
-            let named = |pattern: &[u8]| glob::matches(pattern, entry.key(), false);
-            if options.kind.is_none_or(kind) && options.pattern.is_none_or(named) {
+    let next = options.walk(cursor, |cursor, seen| {
+        c.db.scan(cursor, |entry| {
+            *seen += 1;
+            if options.wants_type(Type::of(entry)) && options.wants(entry.key()) {
                 found.push(entry.key());
             }
-        });
-        steps -= 1;
-        if cursor == 0 || seen >= options.count || steps == 0 {
-            break;
-        }
-    }
-    c.reply.array(2);
-    c.reply.bulk(cursor.to_string().as_bytes());
-    c.reply.bulks(found);
+        })
+    });
+    scan::reply(&mut c.reply, next, found);
     DONE
 }
 
