@@ -90,7 +90,7 @@ impl InProcess {
         let end = self.now_ms + ms;
         while self.now_ms < end {
             let tick = (self.now_ms / TICK_MS + 1) * TICK_MS;
-            let expiry = cron::next_expiry(&self.server).unwrap_or(u64::MAX).max(self.now_ms + 1);
+            let expiry = cron::next_deadline(&self.server).unwrap_or(u64::MAX).max(self.now_ms + 1);
             self.now_ms = tick.min(expiry).min(end);
             self.server.keyspace.shared.set_now_us(self.now_ms * 1000);
             while cron::expire(&mut self.server) {}

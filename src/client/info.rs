@@ -12,10 +12,20 @@ pub struct ClientMemory {
     pub replicas: u64,
 }
 
+/// What clients watch and wait for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AwaitedKeys {
+    /// Keys that are watched.
+    pub watched: usize,
+    /// Keys that are waited for.
+    pub blocking: usize,
+    /// Clients that wait for keys, and not for ever.
+    pub with_deadline: usize,
+}
+
 impl Clients {
-    /// Section `clients`, without the buffers' extremes, which statistics keep; `watched_keys` are
-    /// all that are watched.
-    pub fn info(&self, out: &mut Fields, maxclients: u64, watched_keys: usize) {
+    /// Section `clients`, without the buffers' extremes, which statistics keep.
+    pub fn info(&self, out: &mut Fields, maxclients: u64, keys: AwaitedKeys) {
         let count = |is: fn(&super::Session) -> bool| self.iter().filter(|(_, c)| is(c)).count();
         out.put("connected_clients", count(|c| c.kind != Kind::Replica));
         out.put("cluster_connections", 0);
@@ -24,9 +34,10 @@ impl Clients {
         out.put("tracking_clients", 0);
         out.put("pubsub_clients", count(|c| c.kind == Kind::Pubsub));
         out.put("watching_clients", count(|c| !c.watched.is_empty()));
-        out.put("clients_in_timeout_table", 0);
-        out.put("total_watched_keys", watched_keys);
-        out.all(&["total_blocking_keys", "total_blocking_keys_on_nokey"], 0);
+        out.put("clients_in_timeout_table", keys.with_deadline);
+        out.put("total_watched_keys", keys.watched);
+        out.put("total_blocking_keys", keys.blocking);
+        out.put("total_blocking_keys_on_nokey", 0);
     }
 
     /// What their sessions hold.

@@ -6,8 +6,9 @@ mod session;
 mod slab;
 mod subscriptions;
 mod transaction;
+mod wait;
 
-pub use info::ClientMemory;
+pub use info::{AwaitedKeys, ClientMemory};
 pub use pause::Pause;
 pub use session::{
     Closing, Flags, Kind, Names, PeerAddr, Query, ReplyMode, Session, Traffic, WatchedKey,
@@ -15,3 +16,4 @@ pub use session::{
 pub use slab::{ClientId, Clients};
 pub use subscriptions::{Subscriptions, Topic};
 pub use transaction::Transaction;
+pub use wait::{KeysWait, Wait};

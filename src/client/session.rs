@@ -1,6 +1,6 @@
 //! One client's session.
 
-use super::{Subscriptions, Transaction};
+use super::{KeysWait, Subscriptions, Transaction, Wait};
 use crate::resp::{Out, Parser, Reply, Resp};
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
@@ -206,8 +206,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Set once it is to be closed.
     pub closing: Option<Closing>,
-    /// A command of it waits for the process; [`Session::end_wait`] answers it.
-    pub blocked: bool,
+    /// What a command of it waits for.
+    pub wait: Option<Wait>,
     /// Input not yet run.
     pub query: Query,
     /// Output not yet sent.
@@ -249,7 +249,7 @@ impl Session {
             flags: Flags { authenticated, ..Flags::default() },
             reply_mode: ReplyMode::On,
             closing: None,
-            blocked: false,
+            wait: None,
             query: Query::default(),
             out: Out::default(),
             soft_limit_since_ms: None,
@@ -279,12 +279,12 @@ impl Session {
     /// Whether its next command may run.
     #[inline]
     pub fn may_go_on(&self) -> bool {
-        self.closing.is_none() && !self.blocked && !self.flags.paused
+        self.closing.is_none() && self.wait.is_none() && !self.flags.paused
     }
 
     /// Whether a command of it waits, blocked or paused.
     pub fn is_waiting(&self) -> bool {
-        self.blocked || self.flags.paused
+        self.wait.is_some() || self.flags.paused
     }
 
     /// Ends the connection; an end at once is not put off again.
@@ -294,12 +294,32 @@ impl Session {
         }
     }
 
-    /// Answers the command that waits, unless its reply is not wanted, and goes on with the input.
+    /// The keys it waits for.
+    pub fn keys_wait(&self) -> Option<&KeysWait> {
+        match &self.wait {
+            Some(Wait::Keys(wait)) => Some(wait),
+            Some(Wait::Process) | None => None,
+        }
+    }
+
+    /// Ends a wait for keys and hands it out; `effects::BlockedClients` is told by the caller.
+    pub fn take_keys_wait(&mut self) -> Option<Box<KeysWait>> {
+        match self.wait.take() {
+            Some(Wait::Keys(wait)) => Some(wait),
+            other => {
+                self.wait = other;
+                None
+            }
+        }
+    }
+
+    /// Answers the command that waits for the process, unless its reply is not wanted, and goes on with the input.
     /// Nothing, where none waits.
     pub fn end_wait(&mut self, answer: impl FnOnce(&mut Reply<'_>)) {
-        if !std::mem::take(&mut self.blocked) {
+        if !matches!(self.wait, Some(Wait::Process)) {
             return;
         }
+        self.wait = None;
         if self.reply_mode == ReplyMode::On {
             answer(&mut Reply::new(&mut self.out, self.resp));
         }
@@ -334,6 +354,7 @@ impl Session {
         let keys: usize = self.watched.iter().map(|watched| watched.key.len()).sum();
         size_of::<Self>()
             + transaction
+            + self.keys_wait().map_or(0, KeysWait::memory)
             + subscriptions
             + self.watched.capacity() * size_of::<WatchedKey>()
             + keys

@@ -106,6 +106,29 @@ pub fn float(arg: &[u8]) -> Result<f64, CmdError> {
     num::parse_f64(arg).ok_or(CmdError::NotFloat)
 }
 
+/// How long a command waits, in seconds with a fraction, as the time when it waits no longer: ms since
+/// the epoch, of which it is `now_ms`. `None` is 0, for ever.
+///
+/// # Errors
+/// The timeout is no number, negative, or past the end of time.
+pub fn deadline(arg: &[u8], now_ms: u64) -> Result<Option<u64>, CmdError> {
+    const OUT_OF_RANGE: CmdError = CmdError::Msg("timeout is out of range");
+    let seconds = num::parse_f64(arg);
+    let seconds = seconds.ok_or(CmdError::Msg("timeout is not a float or out of range"))?;
+    let ms = (seconds * 1000.0).ceil();
+    if ms > i64::MAX as f64 {
+        return Err(OUT_OF_RANGE);
+    }
+    if ms < 0.0 {
+        return Err(CmdError::Msg("timeout is negative"));
+    }
+    if ms == 0.0 {
+        return Ok(None);
+    }
+    let at = now_ms.checked_add(ms as u64).filter(|at| i64::try_from(*at).is_ok());
+    at.map(Some).ok_or(OUT_OF_RANGE)
+}
+
 /// Whether an argument is `word` in any case.
 pub fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())

@@ -4,6 +4,7 @@ pub mod args;
 pub mod connection;
 pub mod generic;
 pub mod pubsub;
+pub mod scan;
 pub mod server;
 pub mod string;
 
@@ -11,6 +12,8 @@ use crate::client::ClientId;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, KeysCtx, Server};
 use crate::spec::Spec;
+use crate::types::Type;
+use std::ops::Range;
 
 /// A command: its description, and the function that runs it.
 #[derive(Debug)]
@@ -52,8 +55,35 @@ pub enum Flow {
     /// The client asked something of the process with an [`Action`](crate::effects::Action), and is
     /// answered when that is done; the others go on meanwhile.
     Await,
+    /// The client waits for one of its keys to be filled; the command runs again then.
+    Block(Block),
     /// The client is answered OK when what it removed is freed; the others go on meanwhile.
     AwaitFreeing,
+}
+
+/// What a command waits for that found nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Its keys, as numbers of arguments.
+    pub keys: Range<usize>,
+    /// What one of them must hold for it,
+    pub kind: Type,
+    /// and how many elements of it at least.
+    pub at_least: usize,
+    /// When it waits no longer, ms since the epoch, as [`args::deadline`] takes it; `None` for never.
+    /// It is answered with a null array then.
+    pub deadline_ms: Option<u64>,
+    /// What it answers where nobody may wait: inside EXEC, and in scripts.
+    pub denied: Denied,
+}
+
+/// The null that a command answers which may not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// That of a missing value.
+    Null,
+    /// That of a missing array.
+    NullArray,
 }
 
 /// The usual end.

@@ -1,7 +1,9 @@
 //! What follows from a command: operations to propagate, and things only `net` can do.
 
+mod blocked;
 mod watch;
 
+pub use blocked::{BlockedClients, GaveUp};
 pub use watch::WatchIndex;
 
 use crate::client::ClientId;
@@ -63,6 +65,8 @@ pub struct EndHow {
 pub struct Effects {
     /// Who watches which keys.
     pub watch: WatchIndex,
+    /// Who waits for which keys.
+    pub blocked: BlockedClients,
     ops: Vec<Op>,
     /// The form that the command running now gave itself; collected behind what expired under it.
     rewritten: Option<Vec<Op>>,

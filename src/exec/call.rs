@@ -1,7 +1,7 @@
 //! One command: found, let through, run, measured.
 
-use super::{gate, limits, multi, notable, settle, table};
-use crate::client::{ClientId, ReplyMode, Session};
+use super::{blocked, gate, limits, multi, notable, settle, table};
+use crate::client::{ClientId, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
 use crate::effects::{Action, Op};
 use crate::keyspace::{Event, Keyspace};
@@ -126,20 +126,19 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     s.last_tick = tick;
     s.stats.commands_processed += 1;
     s.clients.running(id).traffic.commands += 1;
-    s.stats.command(command).ran(nanos, s.config.latency_tracking);
     if nanos >= s.stats.watch.nanos {
         notable::took_long(s, id, command, argv, nanos);
     }
-    match outcome {
-        Ok(Flow::Done) => {}
-        Ok(flow) => wait(s, id, flow),
+    let waits = match outcome {
+        Ok(Flow::Done) => false,
+        Ok(flow) => wait(s, id, command, argv, flow),
         Err(error) => {
-            s.stats.command(command).failed += 1;
-            s.stats.error(&error.text());
-            let session = s.clients.running(id);
-            session.out.truncate(mark);
-            Reply::new(&mut session.out, session.resp).error(&error);
+            failed(s, id, command, mark, &error);
+            false
         }
+    };
+    if !waits {
+        s.stats.command(command).ran(nanos, s.config.latency_tracking);
     }
     let written = s.clients.running(id).out.len().saturating_sub(mark);
     if argv.extent() + HEADERS_MAX + written >= s.stats.watch.bytes {
@@ -153,20 +152,60 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     }
 }
 
-/// Makes the client wait for what its command asked for. Inside EXEC nobody waits: what would be
-/// answered later is answered now.
+/// Runs the command of a client that waited for keys. It was counted and shown to monitors when it
+/// came; what it does now is measured and propagated. Whether it has to go on waiting.
+pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) -> bool {
+    let Run::Keys(run) = table::command(command).run else {
+        unreachable!("only commands about keys wait for keys")
+    };
+    let mark = s.clients.running(id).out.len();
+    let dirty = s.keyspace.shared.dirty;
+    let recorded = s.keyspace.shared.recorded();
+    let begin = s.timer.now();
+    let outcome = run(&mut s.keys_ctx(id, argv), argv);
+    let tick = s.timer.now();
+    let nanos = s.timer.nanos(tick.wrapping_sub(begin));
+    match outcome {
+        Ok(Flow::Block(_)) => return true,
+        Ok(_) => {}
+        Err(error) => failed(s, id, command, mark, &error),
+    }
+    s.stats.command(command).ran(nanos, s.config.latency_tracking);
+    if nanos >= s.stats.watch.nanos {
+        notable::took_long(s, id, command, argv, nanos);
+    }
+    if s.effects.is_feeding() {
+        propagate(s, id, argv, dirty, recorded);
+    }
+    false
+}
+
+/// Counts a command's failure, and answers it in place of what was written since `mark`.
 #[cold]
-fn wait(s: &mut Server, id: ClientId, flow: Flow) {
+fn failed(s: &mut Server, id: ClientId, command: CommandId, mark: usize, error: &CmdError) {
+    s.stats.command(command).failed += 1;
+    s.stats.error(&error.text());
+    let session = s.clients.running(id);
+    session.out.truncate(mark);
+    Reply::new(&mut session.out, session.resp).error(error);
+}
+
+/// Makes the client wait for what its command asked for; whether the command is to run again. Inside
+/// EXEC nobody waits: what would be answered later is answered now.
+#[cold]
+fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow: Flow) -> bool {
     let session = s.clients.running(id);
     match flow {
         Flow::Done => {}
+        Flow::Block(block) => return blocked::block(s, id, command, argv, block),
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
-        Flow::Await => session.blocked = true,
+        Flow::Await => session.wait = Some(Wait::Process),
         Flow::AwaitFreeing => {
-            session.blocked = true;
+            session.wait = Some(Wait::Process);
             s.effects.act(Action::AwaitFreeing { client: id });
         }
     }
+    false
 }
 
 /// Collects what the AOF and the replicas get of the command that just ran: the DELs of keys that
@@ -186,11 +225,19 @@ fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded
     }
 }
 
-/// What others get of the keys that expired since change number `from`: their DELs.
+/// What others get of the keys and fields that expired since change number `from`: their removal.
 pub(super) fn expired_from(keyspace: &Keyspace, from: usize) -> impl Iterator<Item = Op> {
     let changes = keyspace.shared.recorded_from(from).iter();
-    let expired = changes.filter(|change| change.event == Event::EXPIRED);
-    expired.map(|change| Op { db: change.db, argv: vec![b"DEL".to_vec(), change.key.to_vec()] })
+    changes.filter_map(|change| {
+        let name: &[u8] = match change.event {
+            Event::EXPIRED => b"DEL",
+            Event::HEXPIRED => b"HDEL",
+            _ => return None,
+        };
+        let fields = change.fields.iter().map(|field| field.to_vec());
+        let argv = [name.to_vec(), change.key.to_vec()].into_iter().chain(fields).collect();
+        Some(Op { db: change.db, argv })
+    })
 }
 
 /// Answers why a command did not run.

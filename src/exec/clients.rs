@@ -57,6 +57,7 @@ pub fn leave(s: &mut Server, id: ClientId) {
         return;
     }
     s.end_transaction(id);
+    s.effects.blocked.end(id, &mut s.clients);
     s.pubsub.leave(id, s.clients.running(id));
     s.clients.remove(id);
 }

@@ -1,6 +1,6 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{call, limits, notable, pause, settle};
+use super::{blocked, call, limits, notable, pause, settle};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -11,8 +11,10 @@ const REHASH_SLICE: usize = 64;
 /// Clients looked at in one tick, at least.
 const CLIENTS_SLICE: usize = 64;
 
-/// Removes keys whose time is over; true while some are left.
+/// Removes keys whose time is over, and ends waits that lasted long enough; true while there are more
+/// such keys.
 pub fn expire(s: &mut Server) -> bool {
+    blocked::end_overdue(s);
     if !s.active_expire {
         return false;
     }
@@ -31,10 +33,11 @@ pub fn expire(s: &mut Server) -> bool {
     removed == EXPIRE_SLICE
 }
 
-/// When the next key expires, ms since the epoch.
-pub fn next_expiry(s: &Server) -> Option<u64> {
+/// When the next key expires or the next client has waited long enough, ms since the epoch.
+pub fn next_deadline(s: &Server) -> Option<u64> {
     let on = s.active_expire && !s.keyspace.shared.keeps_expired();
-    s.keyspace.next_deadline().filter(|_| on)
+    let expiry = s.keyspace.next_deadline().filter(|_| on);
+    expiry.into_iter().chain(s.effects.blocked.next_deadline()).min()
 }
 
 /// Goes on with tables that are being resized, and hands those given up to the freeing thread; true
@@ -52,7 +55,7 @@ pub fn tick(s: &mut Server) {
     let now = s.now_ms();
     pause::end_if_over(s);
     // Should the wall clock have been set forward, the expiry timer sleeps too long.
-    s.keyspace.shared.nearer_deadline |= next_expiry(s).is_some_and(|at| at <= now);
+    s.keyspace.shared.nearer_deadline |= next_deadline(s).is_some_and(|at| at <= now);
     let stats = &mut s.stats;
     let totals = stats.totals();
     stats.rates.sample(now, totals);

@@ -1,12 +1,21 @@
 //! Delivers what a command caused, once for each outermost command, in one fixed order.
 
-use super::{limits, notify};
+use super::{blocked, limits, notify};
 use crate::keyspace::Listener;
 use crate::server::Server;
 
 /// Delivers changes and writes to those who asked for them.
 #[inline]
 pub fn settle(s: &mut Server) {
+    settle_one(s);
+    if s.effects.blocked.has_ready() {
+        blocked::serve(s);
+    }
+}
+
+/// Delivers what one command caused, and notes whose waiting it may end.
+#[inline]
+pub(super) fn settle_one(s: &mut Server) {
     if s.keyspace.shared.recorded() > 0 || s.pubsub.has_sent() {
         deliver(s);
     }
@@ -30,6 +39,10 @@ fn deliver(s: &mut Server) {
             notify::publish(s, change);
         }
         reached.extend(s.pubsub.settle(&mut s.clients));
+    }
+    if s.keyspace.shared.has_listener(Listener::Blocked) {
+        changes.iter().for_each(|change| s.effects.blocked.handle_change(change));
+        s.keyspace.shared.listen(Listener::Blocked, !s.effects.blocked.is_empty());
     }
     for client in reached {
         limits::check_output(s, client);

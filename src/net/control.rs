@@ -172,7 +172,7 @@ async fn expire(door: Door) {
             tokio::task::yield_now().await;
         }
         let wait = door.enter(|s| {
-            let next = cron::next_expiry(s);
+            let next = cron::next_deadline(s);
             s.keyspace.shared.armed_ms = next.unwrap_or(u64::MAX);
             next.map(|at| at.saturating_sub(s.now_ms()))
         });

@@ -2,9 +2,10 @@
 
 use super::list;
 use super::session::check_name;
-use crate::client::{ClientId, ReplyMode};
+use crate::client::{ClientId, ReplyMode, Session};
 use crate::cmd::args::{int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::effects::GaveUp;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
 use crate::spec::{Group, Spec, acl, arg, flag};
@@ -509,8 +510,23 @@ fn unblock(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     {
         return Err(CmdError::Msg("CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
     }
-    int(&argv[2])?;
-    s.reply(id).int(0);
+    let number = int(&argv[2])?;
+    let how = match argv.get(3) {
+        Some(word) if is(word, "error") => GaveUp::Error,
+        _ => GaveUp::Timeout,
+    };
+    let of_number = |(_, session): &(ClientId, &Session)| session.number as i64 == number;
+    let client = s.clients.iter().find(of_number).map(|(client, _)| client);
+    let Server { clients, effects, stats, config, .. } = s;
+    let waited = client.and_then(|client| effects.blocked.give_up(client, clients, how));
+    if let Some(command) = waited {
+        stats.command(command).ran(0, config.latency_tracking);
+        if let Some(error) = how.error() {
+            stats.command(command).failed += 1;
+            stats.error(&error.text());
+        }
+    }
+    s.reply(id).int(i64::from(waited.is_some()));
     DONE
 }
 

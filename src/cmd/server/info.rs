@@ -1,7 +1,7 @@
 //! INFO: which sections there are. Their lines are written by the parts that own the numbers.
 
 use super::memory;
-use crate::client::ClientId;
+use crate::client::{AwaitedKeys, ClientId};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::persist;
 use crate::resp::Argv;
@@ -99,7 +99,12 @@ fn is_asked_for(section: &Section, argv: &Argv<'_>) -> bool {
 }
 
 fn clients(s: &Server, out: &mut Fields) {
-    s.clients.info(out, s.config.maxclients.into(), s.effects.watch.len());
+    let keys = AwaitedKeys {
+        watched: s.effects.watch.len(),
+        blocking: s.effects.blocked.keys(),
+        with_deadline: s.effects.blocked.with_deadline(),
+    };
+    s.clients.info(out, s.config.maxclients.into(), keys);
     s.stats.buffers_info(out);
 }
 

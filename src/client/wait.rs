@@ -1,0 +1,42 @@
+//! What a client waits for.
+
+use super::Transaction;
+use crate::types::Type;
+use std::rc::Rc;
+
+/// Why a client's next command may not run yet.
+#[derive(Debug)]
+pub enum Wait {
+    /// The process does what a command of it asked for; [`Session::end_wait`](super::Session::end_wait)
+    /// answers it.
+    Process,
+    /// Keys that are to be filled; `effects::BlockedClients` lists it among those who wait for them.
+    Keys(Box<KeysWait>),
+}
+
+/// A command that goes on once one of its keys is filled.
+#[derive(Debug)]
+pub struct KeysWait {
+    /// The command, a queue of one; it runs again when there is something for it.
+    pub request: Transaction,
+    /// The database it was sent to.
+    pub db: u32,
+    /// The keys it waits for, each once.
+    pub keys: Vec<Rc<[u8]>>,
+    /// Its place in the order of arrival, the same in the queues of all its keys.
+    pub ticket: u64,
+    /// What a key must hold for it,
+    pub kind: Type,
+    /// and how many elements of it at least.
+    pub at_least: usize,
+    /// When it waits no longer, ms since the epoch; `None` for never.
+    pub deadline_ms: Option<u64>,
+}
+
+impl KeysWait {
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        let keys: usize = self.keys.iter().map(|key| key.len()).sum();
+        size_of::<Self>() + self.request.memory() + keys
+    }
+}

@@ -1,0 +1,120 @@
+//! Clients that wait for keys: how they begin to, are served, and give up.
+//!
+//! A command that finds nothing asks to wait with [`Flow::Block`]. It is kept, and runs again when one
+//! of its keys changed so that there may be something for it; if it asks to wait again it keeps its
+//! place in the queues. Those who wait for one key are served in the order they came, after the
+//! command that filled it is settled as a whole: what EXEC adds and removes again nobody sees.
+
+use super::{call, settle};
+use crate::client::{ClientId, KeysWait, ReplyMode, Session, Transaction, Wait};
+use crate::cmd::{Block, Denied};
+use crate::effects::GaveUp;
+use crate::keyspace::Listener;
+use crate::resp::Argv;
+use crate::server::Server;
+use crate::spec::CommandId;
+use crate::types::{Type, elements};
+
+/// Makes the client wait for keys; whether it may. Where nobody may wait it is answered at once.
+#[cold]
+pub fn block(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    argv: &Argv<'_>,
+    block: Block,
+) -> bool {
+    if s.clients.running(id).flags.deny_blocking {
+        match block.denied {
+            Denied::Null => s.reply(id).null(),
+            Denied::NullArray => s.reply(id).null_array(),
+        }
+        return false;
+    }
+    let flags = s.commands.row(command).spec.flags;
+    let Server { clients, effects, keyspace, .. } = s;
+    let session = clients.running(id);
+    let mut request = Transaction::default();
+    request.push(command, flags, argv);
+    let mut keys: Vec<_> =
+        block.keys.map(|i| effects.blocked.share(session.db, &argv[i])).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let wait = KeysWait {
+        request,
+        db: session.db,
+        keys,
+        ticket: effects.blocked.next_ticket(),
+        kind: block.kind,
+        at_least: block.at_least,
+        deadline_ms: block.deadline_ms,
+    };
+    effects.blocked.join(id, &wait);
+    keyspace.shared.listen(Listener::Blocked, true);
+    let armed_ms = keyspace.shared.armed_ms;
+    keyspace.shared.nearer_deadline |= block.deadline_ms.is_some_and(|at| at < armed_ms);
+    session.wait = Some(Wait::Keys(Box::new(wait)));
+    true
+}
+
+/// Ends the waits whose time is over.
+pub fn end_overdue(s: &mut Server) {
+    let now = s.now_ms();
+    while let Some(client) = s.effects.blocked.first_overdue(now) {
+        let command = s.effects.blocked.give_up(client, &mut s.clients, GaveUp::Timeout);
+        if let Some(command) = command {
+            s.stats.command(command).ran(0, s.config.latency_tracking);
+        }
+    }
+}
+
+/// Serves those who wait for keys that changed, until nobody can be served: what one of them does may
+/// fill another's key.
+#[cold]
+pub fn serve(s: &mut Server) {
+    while let Some((db, key)) = s.effects.blocked.next_ready() {
+        let mut ticket = 0;
+        while let Some(held) = holds(s, db, &key) {
+            let next = s.effects.blocked.next_in_queue(db, &key, ticket);
+            let Some((its_ticket, client)) = next else { break };
+            ticket = its_ticket;
+            if would_find(s, client, held) {
+                run_again(s, client);
+                settle::settle_one(s);
+            }
+        }
+    }
+}
+
+/// The type of the collection at a key, and the number of its elements.
+fn holds(s: &Server, db: u32, key: &[u8]) -> Option<(Type, usize)> {
+    let entry = s.keyspace.database(db).peek(key)?;
+    if entry.deadline().is_some_and(|at| at <= s.now_ms()) {
+        return None;
+    }
+    elements(entry).map(|elements| (Type::of(entry), elements))
+}
+
+/// Whether a key that holds so much has something for a client.
+fn would_find(s: &Server, client: ClientId, (kind, elements): (Type, usize)) -> bool {
+    let wait = s.clients.get(client).and_then(Session::keys_wait);
+    wait.is_some_and(|wait| wait.kind == kind && elements >= wait.at_least)
+}
+
+/// Runs a waiting client's command again. If it ends, so does the wait.
+fn run_again(s: &mut Server, id: ClientId) {
+    let Some(session) = s.clients.get_mut(id) else { return };
+    let Some(wait) = session.take_keys_wait() else { return };
+    let mark = session.out.len();
+    let request = wait.request.commands().next();
+    if request.is_some_and(|(command, argv)| call::call_again(s, id, command, &argv)) {
+        s.clients.running(id).wait = Some(Wait::Keys(wait));
+        return;
+    }
+    s.effects.blocked.leave(id, &wait);
+    let session = s.clients.running(id);
+    if session.reply_mode != ReplyMode::On {
+        session.out.truncate(mark);
+    }
+    session.wake();
+}
