@@ -2,4 +2,5 @@
 pub mod deadlines;
 pub mod dict;
 pub mod entry;
+pub mod intset;
 pub mod sds;
