@@ -3,4 +3,5 @@ pub mod deadlines;
 pub mod dict;
 pub mod entry;
 pub mod intset;
+pub mod listpack;
 pub mod sds;
