@@ -1,5 +1,7 @@
-//! What std lacks: numbers as text, glob, checksums, hashing, the clocks, the allocator, OS calls.
+//! What std lacks: numbers as text, strings of bits, glob, checksums, hashing, the clocks, the
+//! allocator, OS calls.
 pub mod alloc;
+pub mod bits;
 pub mod civil;
 pub mod clock;
 pub mod crc;
