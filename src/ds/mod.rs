@@ -4,4 +4,5 @@ pub mod dict;
 pub mod entry;
 pub mod intset;
 pub mod listpack;
+pub mod quicklist;
 pub mod sds;
