@@ -9,7 +9,7 @@ mod string;
 mod zset;
 
 pub use collection::Collection;
-pub use hash::Hash;
+pub use hash::{FieldRef, FieldTtl, Hash};
 pub use limits::Limits;
 pub use list::List;
 pub use set::Set;

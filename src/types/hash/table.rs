@@ -1,0 +1,274 @@
+//! Many or long fields: a table with one allocation a field, and an index of the deadlines.
+
+use super::{FieldRef, FieldTtl, is_live};
+use crate::ds::deadlines::Deadlines;
+use crate::ds::dict::{self, Dict, Keyed, Slot, tag};
+use crate::ds::entry::{Entry, INLINE_MAX, NewValue, ValueRef};
+use crate::ds::listpack::Item;
+use crate::ds::sds::Sds;
+use crate::stdx::hash::Seed;
+use crate::stdx::num::parse_i64;
+
+pub(super) struct Table {
+    dict: Dict<Field>,
+    /// The deadline of every field that has one, with the tag of its name's hash.
+    deadlines: Deadlines,
+}
+
+/// A field: name, value and deadline in one allocation, but for a long value.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(super) struct Field(Entry<Sds>);
+
+impl Keyed for Field {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.0.key()
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        self.0.prefetch();
+    }
+
+    #[inline]
+    fn hint(&self) -> u16 {
+        self.0.hint()
+    }
+
+    #[inline]
+    fn set_hint(&mut self, hint: u16) {
+        self.0.set_hint(hint);
+    }
+}
+
+impl Field {
+    #[inline]
+    fn lend(&self) -> FieldRef<'_> {
+        let value = match self.0.value() {
+            ValueRef::Int(int) => Item::Int(int),
+            ValueRef::Inline(bytes) => Item::Bytes(bytes),
+            ValueRef::Other(bytes) => Item::Bytes(bytes.as_slice()),
+        };
+        FieldRef { name: Item::Bytes(self.0.key()), value, deadline: self.0.deadline() }
+    }
+
+    fn memory(&self) -> usize {
+        self.0.alloc_size() + self.0.other().map_or(0, Sds::alloc_size)
+    }
+
+    fn is_live(&self, now_ms: u64) -> bool {
+        is_live(self.0.deadline(), now_ms)
+    }
+}
+
+impl Clone for Field {
+    fn clone(&self) -> Self {
+        let value = match self.0.value() {
+            ValueRef::Int(int) => NewValue::Int(int),
+            ValueRef::Inline(bytes) => NewValue::Inline(bytes),
+            ValueRef::Other(bytes) => NewValue::Other(bytes.clone()),
+        };
+        Self(Entry::new(self.0.key(), value, self.0.deadline()))
+    }
+}
+
+/// The form that holds a value best: an integer where its text is one, else inline, else apart.
+#[inline]
+fn value_of(text: &[u8]) -> NewValue<'_, Sds> {
+    // The longest integer has 20 characters.
+    if text.len() <= 20
+        && let Some(int) = parse_i64(text)
+    {
+        return NewValue::Int(int);
+    }
+    if text.len() <= INLINE_MAX {
+        NewValue::Inline(text)
+    } else {
+        NewValue::Other(Sds::from_slice(text))
+    }
+}
+
+impl Table {
+    /// An empty table with room for `fields`.
+    pub(super) fn new(seed: Seed, fields: usize) -> Self {
+        let mut dict = Dict::new(seed);
+        dict.expand(fields);
+        Self { dict, deadlines: Deadlines::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.dict.len()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, name: &[u8]) -> Option<FieldRef<'_>> {
+        self.dict.get(self.dict.hash(name), name).map(Field::lend)
+    }
+
+    /// As [`Hash::set`](super::Hash::set).
+    #[inline]
+    pub(super) fn set(&mut self, name: &[u8], value: &[u8], ttl: FieldTtl, now_ms: u64) -> bool {
+        let hash = self.dict.hash(name);
+        let (is_new, old, new) = match self.dict.entry(hash, name) {
+            Slot::Occupied(mut slot) => {
+                let old = slot.get().0.deadline();
+                let is_new = !is_live(old, now_ms);
+                let new = ttl.after(old.filter(|_| !is_new));
+                slot.get_mut().0.set(value_of(value), new);
+                (is_new, old, new)
+            }
+            Slot::Vacant(slot) => {
+                let new = ttl.after(None);
+                slot.insert(Field(Entry::new(name, value_of(value), new)));
+                (true, None, new)
+            }
+        };
+        self.move_deadline(hash, old, new);
+        self.free_old_table();
+        is_new
+    }
+
+    /// As [`Hash::set_deadline`](super::Hash::set_deadline).
+    pub(super) fn set_deadline(&mut self, name: &[u8], new: Option<u64>, now_ms: u64) -> bool {
+        let hash = self.dict.hash(name);
+        let Some(field) = self.dict.get_mut(hash, name).filter(|field| field.is_live(now_ms))
+        else {
+            return false;
+        };
+        let old = field.0.deadline();
+        field.0.set_deadline(new);
+        self.move_deadline(hash, old, new);
+        true
+    }
+
+    /// As [`Hash::remove`](super::Hash::remove).
+    pub(super) fn remove(&mut self, name: &[u8], now_ms: u64) -> bool {
+        let hash = self.dict.hash(name);
+        let deadline = match self.dict.entry(hash, name) {
+            Slot::Occupied(slot) if slot.get().is_live(now_ms) => slot.remove().0.deadline(),
+            _ => return false,
+        };
+        self.move_deadline(hash, deadline, None);
+        self.free_old_table();
+        true
+    }
+
+    /// As [`Hash::expire_due`](super::Hash::expire_due).
+    pub(super) fn expire_due(
+        &mut self,
+        now_ms: u64,
+        max: usize,
+        told: &mut dyn FnMut(&[u8]),
+    ) -> usize {
+        let mut removed = 0;
+        while removed < max
+            && let Some((deadline, tag)) = self.deadlines.pop_due(now_ms)
+        {
+            let due = self.dict.find_tagged(tag, |field| field.0.deadline() == Some(deadline));
+            let name = due.expect("every deadline in the index belongs to a field").key().to_vec();
+            self.dict.remove(self.dict.hash(&name), &name);
+            told(&name);
+            removed += 1;
+        }
+        self.free_old_table();
+        removed
+    }
+
+    #[inline]
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.first().map(|(deadline, _)| deadline)
+    }
+
+    pub(super) fn iter(&self) -> Iter<'_> {
+        Iter(self.dict.iter())
+    }
+
+    pub(super) fn scan(&self, cursor: u64, show: &mut impl FnMut(FieldRef<'_>)) -> u64 {
+        self.dict.scan(cursor, |field| show(field.lend()))
+    }
+
+    /// A field drawn evenly from all, those whose time is over included.
+    pub(super) fn random(&self, rng: &mut impl FnMut() -> u64) -> Option<FieldRef<'_>> {
+        self.dict.random(rng).map(Field::lend)
+    }
+
+    /// Bytes of what it holds. Of more fields than a few it looks at those only, and takes the others
+    /// to be like them.
+    pub(super) fn memory(&self) -> usize {
+        const LOOK_AT: usize = 1000;
+        let seen: usize = self.dict.iter().take(LOOK_AT).map(Field::memory).sum();
+        let fields = match self.len() {
+            0..=LOOK_AT => seen,
+            len => seen * len / LOOK_AT,
+        };
+        self.dict.table_bytes() + self.deadlines.alloc_bytes() + fields
+    }
+
+    /// Keeps the index in step with a deadline that was `from` and is `to`.
+    #[inline]
+    fn move_deadline(&mut self, hash: u64, from: Option<u64>, to: Option<u64>) {
+        if from == to {
+            return;
+        }
+        if let Some(from) = from {
+            let known = self.deadlines.remove(from, tag(hash));
+            debug_assert!(known, "every deadline is in the index");
+        }
+        if let Some(to) = to {
+            self.deadlines.insert(to, tag(hash));
+        }
+    }
+
+    /// Frees a table that resizing has emptied.
+    #[inline]
+    fn free_old_table(&mut self) {
+        drop(self.dict.take_husk());
+    }
+
+    #[cfg(test)]
+    pub(super) fn check_invariants(&self) {
+        self.dict.check_invariants();
+        let mut deadlines: Vec<_> = (self.dict.iter())
+            .filter_map(|field| Some((field.0.deadline()?, tag(self.dict.hash(field.key())))))
+            .collect();
+        deadlines.sort_unstable();
+        assert!(self.deadlines.iter().eq(deadlines), "the index has every deadline");
+    }
+}
+
+impl Clone for Table {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.dict.seed(), self.len());
+        for field in &self.dict {
+            let hash = self.dict.hash(field.key());
+            copy.move_deadline(hash, None, field.0.deadline());
+            copy.dict.insert_unique(hash, field.clone());
+        }
+        copy
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.dict.iter().map(|field| (field.key(), field.lend()))).finish()
+    }
+}
+
+/// The fields of a [`Table`].
+pub(super) struct Iter<'a>(dict::Iter<'a, Field>);
+
+impl std::fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Iter").field(&self.0.len()).finish()
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = FieldRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<FieldRef<'a>> {
+        self.0.next().map(Field::lend)
+    }
+}
