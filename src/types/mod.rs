@@ -6,7 +6,7 @@ mod limits;
 mod list;
 mod set;
 mod string;
-mod zset;
+pub mod zset;
 
 pub use collection::Collection;
 pub use hash::{FieldRef, FieldTtl, Hash};
