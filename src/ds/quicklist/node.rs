@@ -28,25 +28,17 @@ enum Body {
     Packed(Listpack),
     /// One element, too large to stand beside others.
     Plain(Box<[u8]>),
-    PackedLzf(Lzf),
-    PlainLzf(Lzf),
-}
-
-/// Compressed bytes. What they decompress to was in memory once, so it is whole.
-#[derive(Debug, Clone)]
-struct Lzf {
-    raw_len: u32,
-    bytes: Box<[u8]>,
-}
-
-impl Lzf {
-    fn decompress(&self) -> Vec<u8> {
-        lzf::decompress(&self.bytes, self.raw_len as usize).expect("a node compressed it")
-    }
-
-    fn listpack(&self) -> Listpack {
-        Listpack::from_bytes(&self.decompress()).expect("it was a listpack")
-    }
+    /// A compressed listpack. What it decompresses to was in memory once, so it is whole; as is
+    /// that of the next.
+    PackedLzf {
+        raw_len: u32,
+        bytes: Box<[u8]>,
+    },
+    /// A compressed element.
+    PlainLzf {
+        raw_len: u32,
+        bytes: Box<[u8]>,
+    },
 }
 
 /// A node's elements while they are looked at.
@@ -92,8 +84,8 @@ impl<'a> NodeRef<'a> {
         match &self.0.body {
             Body::Packed(listpack) => NodeBytes::Raw(listpack.as_bytes()),
             Body::Plain(bytes) => NodeBytes::Raw(bytes),
-            Body::PackedLzf(lzf) | Body::PlainLzf(lzf) => {
-                NodeBytes::Lzf { bytes: &lzf.bytes, raw_len: lzf.raw_len as usize }
+            Body::PackedLzf { raw_len, bytes } | Body::PlainLzf { raw_len, bytes } => {
+                NodeBytes::Lzf { bytes, raw_len: *raw_len as usize }
             }
         }
     }
@@ -131,11 +123,11 @@ impl Node {
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self.body, Body::Plain(_) | Body::PlainLzf(_))
+        matches!(self.body, Body::Plain(_) | Body::PlainLzf { .. })
     }
 
     pub(super) fn is_compressed(&self) -> bool {
-        matches!(self.body, Body::PackedLzf(_) | Body::PlainLzf(_))
+        matches!(self.body, Body::PackedLzf { .. } | Body::PlainLzf { .. })
     }
 
     /// Bytes of the listpack or element when raw.
@@ -143,7 +135,7 @@ impl Node {
         match &self.body {
             Body::Packed(listpack) => listpack.byte_len(),
             Body::Plain(bytes) => bytes.len(),
-            Body::PackedLzf(lzf) | Body::PlainLzf(lzf) => lzf.raw_len as usize,
+            Body::PackedLzf { raw_len, .. } | Body::PlainLzf { raw_len, .. } => *raw_len as usize,
         }
     }
 
@@ -151,8 +143,9 @@ impl Node {
     pub(super) fn alloc_size(&self) -> usize {
         match &self.body {
             Body::Packed(listpack) => listpack.alloc_size(),
-            Body::Plain(bytes) => size_class(bytes.len()),
-            Body::PackedLzf(lzf) | Body::PlainLzf(lzf) => size_class(lzf.bytes.len()),
+            Body::Plain(bytes) | Body::PackedLzf { bytes, .. } | Body::PlainLzf { bytes, .. } => {
+                size_class(bytes.len())
+            }
         }
     }
 
@@ -162,8 +155,10 @@ impl Node {
         match &self.body {
             Body::Packed(listpack) => look(Content::Packed(listpack)),
             Body::Plain(bytes) => look(Content::Plain(bytes)),
-            Body::PackedLzf(lzf) => look(Content::Packed(&lzf.listpack())),
-            Body::PlainLzf(lzf) => look(Content::Plain(&lzf.decompress())),
+            Body::PackedLzf { raw_len, bytes } => {
+                look(Content::Packed(&listpack_of(*raw_len, bytes)))
+            }
+            Body::PlainLzf { raw_len, bytes } => look(Content::Plain(&decompress(*raw_len, bytes))),
         }
     }
 
@@ -181,7 +176,7 @@ impl Node {
         match &self.body {
             Body::Packed(listpack) => listpack.get(listpack.first().expect("no node is empty")),
             Body::Plain(bytes) => Item::Bytes(bytes),
-            Body::PackedLzf(_) | Body::PlainLzf(_) => unreachable!("{RAW}"),
+            Body::PackedLzf { .. } | Body::PlainLzf { .. } => unreachable!("{RAW}"),
         }
     }
 
@@ -191,7 +186,7 @@ impl Node {
         match &self.body {
             Body::Packed(listpack) => listpack.get(listpack.last().expect("no node is empty")),
             Body::Plain(bytes) => Item::Bytes(bytes),
-            Body::PackedLzf(_) | Body::PlainLzf(_) => unreachable!("{RAW}"),
+            Body::PackedLzf { .. } | Body::PlainLzf { .. } => unreachable!("{RAW}"),
         }
     }
 
@@ -361,8 +356,12 @@ impl Node {
     /// Decompresses the node, if it is compressed.
     pub(super) fn open(&mut self) {
         match &self.body {
-            Body::PackedLzf(lzf) => self.body = Body::Packed(lzf.listpack()),
-            Body::PlainLzf(lzf) => self.body = Body::Plain(lzf.decompress().into_boxed_slice()),
+            Body::PackedLzf { raw_len, bytes } => {
+                self.body = Body::Packed(listpack_of(*raw_len, bytes));
+            }
+            Body::PlainLzf { raw_len, bytes } => {
+                self.body = Body::Plain(decompress(*raw_len, bytes).into_boxed_slice());
+            }
             Body::Packed(_) | Body::Plain(_) => {}
         }
     }
@@ -370,10 +369,10 @@ impl Node {
     /// Compresses the node, if it is worth while and not done yet. The compressor is made when it
     /// is needed, for the next node to use again.
     pub(super) fn compress(&mut self, compressor: &mut Option<Compressor>) {
-        let (bytes, wrap): (_, fn(Lzf) -> Body) = match &self.body {
-            Body::Packed(listpack) => (listpack.as_bytes(), Body::PackedLzf),
-            Body::Plain(bytes) => (bytes.as_ref(), Body::PlainLzf),
-            Body::PackedLzf(_) | Body::PlainLzf(_) => return,
+        let bytes = match &self.body {
+            Body::Packed(listpack) => listpack.as_bytes(),
+            Body::Plain(bytes) => bytes.as_ref(),
+            Body::PackedLzf { .. } | Body::PlainLzf { .. } => return,
         };
         let Ok(raw_len) = u32::try_from(bytes.len()) else { return };
         if self.stubborn || bytes.len() < COMPRESS_MIN {
@@ -381,18 +380,23 @@ impl Node {
         }
         let mut out = Vec::new();
         let compressor = compressor.get_or_insert_default();
-        if compressor.compress(bytes, &mut out, bytes.len() - SAVING_MIN) {
-            self.body = wrap(Lzf { raw_len, bytes: out.into_boxed_slice() });
-        } else {
+        if !compressor.compress(bytes, &mut out, bytes.len() - SAVING_MIN) {
             self.stubborn = true;
+            return;
         }
+        let bytes = out.into_boxed_slice();
+        self.body = if self.is_plain() {
+            Body::PlainLzf { raw_len, bytes }
+        } else {
+            Body::PackedLzf { raw_len, bytes }
+        };
     }
 
     /// The listpack of a raw node that is not plain.
     pub(super) fn listpack(&self) -> Option<&Listpack> {
         match &self.body {
             Body::Packed(listpack) => Some(listpack),
-            Body::Plain(_) | Body::PackedLzf(_) | Body::PlainLzf(_) => None,
+            Body::Plain(_) | Body::PackedLzf { .. } | Body::PlainLzf { .. } => None,
         }
     }
 
@@ -400,7 +404,7 @@ impl Node {
     pub(super) fn into_listpack(self) -> Option<Listpack> {
         match self.body {
             Body::Packed(listpack) => Some(listpack),
-            Body::Plain(_) | Body::PackedLzf(_) | Body::PlainLzf(_) => None,
+            Body::Plain(_) | Body::PackedLzf { .. } | Body::PlainLzf { .. } => None,
         }
     }
 
@@ -415,7 +419,9 @@ impl Node {
     fn edit_unchanged(&mut self) -> &mut Listpack {
         match &mut self.body {
             Body::Packed(listpack) => listpack,
-            Body::Plain(_) | Body::PackedLzf(_) | Body::PlainLzf(_) => unreachable!("{RAW}"),
+            Body::Plain(_) | Body::PackedLzf { .. } | Body::PlainLzf { .. } => {
+                unreachable!("{RAW}")
+            }
         }
     }
 
@@ -424,11 +430,13 @@ impl Node {
         assert!(self.entries > 0, "no node is empty");
         match &self.body {
             Body::Packed(listpack) => assert_eq!(listpack.len(), self.entries()),
-            Body::PackedLzf(lzf) => assert_eq!(lzf.listpack().len(), self.entries()),
-            Body::Plain(_) | Body::PlainLzf(_) => assert_eq!(self.entries, 1),
+            Body::PackedLzf { raw_len, bytes } => {
+                assert_eq!(listpack_of(*raw_len, bytes).len(), self.entries());
+            }
+            Body::Plain(_) | Body::PlainLzf { .. } => assert_eq!(self.entries, 1),
         }
-        if let Body::PackedLzf(lzf) | Body::PlainLzf(lzf) = &self.body {
-            assert!(lzf.bytes.len() + SAVING_MIN <= lzf.raw_len as usize, "it saves bytes");
+        if let NodeBytes::Lzf { raw_len, bytes } = NodeRef(self).bytes() {
+            assert!(bytes.len() + SAVING_MIN <= raw_len, "it saves bytes");
         }
     }
 
@@ -441,6 +449,14 @@ impl Node {
 
 /// Why a node is found raw.
 const RAW: &str = "the ends of a list are raw, and other nodes are opened before they change";
+
+fn decompress(raw_len: u32, bytes: &[u8]) -> Vec<u8> {
+    lzf::decompress(bytes, raw_len as usize).expect("a node compressed it")
+}
+
+fn listpack_of(raw_len: u32, bytes: &[u8]) -> Listpack {
+    Listpack::from_bytes(&decompress(raw_len, bytes)).expect("it was a listpack")
+}
 
 fn at(listpack: &Listpack, index: usize) -> At {
     listpack.seek(index as isize).expect("the index was found by the node's count")
