@@ -1,6 +1,7 @@
 //! Commands: argv to keyspace to reply. One file or folder for each family, which declares its own.
 
 pub mod args;
+pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod pubsub;

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 /// Every family, each a list of its subjects' commands.
 static FAMILIES: &[&[&[Command]]] = &[
     &cmd::string::COMMANDS,
+    &cmd::bitmap::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
     &cmd::server::COMMANDS,
