@@ -15,12 +15,12 @@
 //! rules, `rename-command` names) is handed on with its place, so that a refusal can point to it:
 //! see [`Startup::directives`] and [`LoadError::at`].
 
-use super::split::{quote, split};
 use super::table::{DIRECTIVES, Flags, Row};
 use super::value::{Occurrence, Reason};
 use super::{Config, REDIS_VERSION, utf8};
 use crate::stdx::glob;
 use crate::stdx::os::error::os_words;
+use crate::stdx::words::{quote, split};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;

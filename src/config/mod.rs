@@ -22,7 +22,6 @@ pub mod load;
 mod options;
 pub mod rewrite;
 pub mod special;
-pub mod split;
 pub mod table;
 pub mod value;
 pub mod words;

@@ -13,9 +13,9 @@
 //! `save` and `dir` are always written: a file that lacks them would mean something else.
 
 use super::Config;
-use super::split::{quote, split};
 use super::table::{DIRECTIVES, Row};
 use super::value::Line;
+use crate::stdx::words::{quote, split};
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write as _};

@@ -5,11 +5,11 @@
 //! [`Flags::MULTI_ARG`](super::table::Flags::MULTI_ARG)). A single empty word, as in `save ""`,
 //! stands for none.
 
-use super::split::quote;
 use super::value::{
     Line, Occurrence, Reason, Rule, Setting, join, parse_memory, print_memory, single,
 };
 use super::words::find;
+use crate::stdx::words::quote;
 
 /// A condition that starts a snapshot: so many changes within so many seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@
 //! comes from the [`Rule`] in the option's row. The texts of refusals are part of the protocol:
 //! clients and tests compare them.
 
-use super::split::quote;
+use crate::stdx::words::quote;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 

@@ -4,6 +4,7 @@ use crate::client::{ClientId, Closing, Kind};
 use crate::resp::{Argv, Span};
 use crate::server::Server;
 use crate::spec::{Spec, flag};
+use crate::stdx::words::push_quoted;
 use bytes::Bytes;
 use std::fmt::Write;
 
@@ -71,7 +72,7 @@ pub fn tell_monitors(s: &mut Server, id: ClientId, spec: &Spec, argv: &Argv<'_>)
     for (i, arg) in argv.iter().enumerate() {
         let secret = spec.secrets.cover(i, |at| argv.at(at));
         line.push(b' ');
-        quote(&mut line, if secret { b"(redacted)" } else { arg });
+        push_quoted(&mut line, if secret { b"(redacted)" } else { arg });
     }
     line.extend_from_slice(b"\r\n");
     let line = Bytes::from(line);
@@ -82,22 +83,4 @@ pub fn tell_monitors(s: &mut Server, id: ClientId, spec: &Spec, argv: &Argv<'_>)
         }
         check_output(s, monitor);
     }
-}
-
-/// Writes bytes in double quotes, with escapes for what does not print.
-pub fn quote(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(b'"');
-    for &b in bytes {
-        match b {
-            b'\\' | b'"' => out.extend_from_slice(&[b'\\', b]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x07 => out.extend_from_slice(b"\\a"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x20..0x7f => out.push(b),
-            _ => out.extend_from_slice(format!("\\x{b:02x}").as_bytes()),
-        }
-    }
-    out.push(b'"');
 }

@@ -2,9 +2,10 @@
 
 use super::{call, pause};
 use crate::client::{ClientId, Closing, ReplyMode};
-use crate::resp::{Argv, CmdError, Limits, Parsed, Parser, ProtocolError, Span, split_inline};
+use crate::resp::{Argv, CmdError, Limits, Parsed, Parser, ProtocolError, Span};
 use crate::server::Server;
 use crate::spec::{Begin, CommandId, KeySpec};
+use crate::stdx::words;
 use bytes::Bytes;
 
 /// Commands parsed ahead of running, whose keys are fetched ahead together.
@@ -248,7 +249,7 @@ fn put_back(
 
 /// Runs an inline command whose words have to be made first; false if it has to wait.
 fn run_quoted(s: &mut Server, id: ClientId, line: &[u8]) -> bool {
-    let Some(words) = split_inline(line) else {
+    let Some(words) = words::split(line) else {
         protocol_error(s, id, &ProtocolError::UnbalancedQuotes);
         return true;
     };

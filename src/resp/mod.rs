@@ -9,5 +9,5 @@ mod reply;
 pub use argv::{Argv, Span};
 pub use error::CmdError;
 pub use out::Out;
-pub use parse::{Limits, Parsed, Parser, ProtocolError, split_inline};
+pub use parse::{Limits, Parsed, Parser, ProtocolError};
 pub use reply::{Bulks, Reply, Resp};

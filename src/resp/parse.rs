@@ -5,6 +5,7 @@
 //! in pieces of 16 KB is scanned once; the caller keeps the command's bytes together.
 
 use super::Span;
+use crate::stdx::{num, words};
 
 /// No line of a request (inline command, `*n`, `$n`) is longer.
 const LINE_MAX: usize = 64 * 1024;
@@ -31,7 +32,7 @@ pub enum Parsed {
     #[expect(missing_docs, reason = "told above")]
     Command { end: usize },
     /// An inline command with quotes, which ends at `end`: its words do not lie in the buffer as
-    /// they are meant, [`split_inline`] makes them.
+    /// they are meant, [`words::split`] makes them.
     #[expect(missing_docs, reason = "told above")]
     Quoted { end: usize },
     /// Something to skip (an empty line, `*0`) that ends at `end`.
@@ -230,19 +231,11 @@ impl Parser {
         if memchr::memchr2(b'"', b'\'', line).is_some() {
             return Ok(Parsed::Quoted { end });
         }
-        plain_words(line, start, spans);
+        spans.extend(
+            words::bare(line)
+                .map(|word| Span { start: (start + word.start) as u32, len: word.len() as u32 }),
+        );
         if spans.len() == first { Ok(Parsed::Nothing { end }) } else { Ok(Parsed::Command { end }) }
-    }
-}
-
-/// Spans of the words of a line without quotes.
-fn plain_words(line: &[u8], offset: usize, spans: &mut Vec<Span>) {
-    let mut at = 0;
-    for word in line.split(|b| is_space(*b)) {
-        if !word.is_empty() {
-            spans.push(Span { start: (offset + at) as u32, len: word.len() as u32 });
-        }
-        at += word.len() + 1;
     }
 }
 
@@ -273,7 +266,7 @@ fn number(buf: &[u8], at: usize) -> Number {
     let rest = buf.get(at..).unwrap_or_default();
     match line_end(rest) {
         LineEnd::At(cr) if rest.len() < cr + 2 => Number::Cut,
-        LineEnd::At(cr) => match crate::stdx::num::parse_i64(&rest[..cr]) {
+        LineEnd::At(cr) => match num::parse_i64(&rest[..cr]) {
             Some(n) => Number::Is(n, at + cr + 2),
             None => Number::Bad,
         },
@@ -327,95 +320,6 @@ fn bulk_header(
         return Err(ProtocolError::UnauthenticatedBulk);
     }
     Ok(Some((len as usize, body)))
-}
-
-/// Splits a line into words by the quoting rules of inline requests and of redis.conf: `"a\n\x00"`
-/// with escapes, `'it\'s'` with one; a closing quote ends the word. `None` if a quote is not
-/// closed, or text follows one.
-pub fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut words = Vec::new();
-    let mut rest = line;
-    loop {
-        let blank = rest.iter().take_while(|b| is_space(**b)).count();
-        rest = &rest[blank..];
-        if rest.is_empty() {
-            return Some(words);
-        }
-        let (word, after) = word(rest)?;
-        words.push(word);
-        rest = after;
-    }
-}
-
-fn is_space(b: u8) -> bool {
-    b.is_ascii_whitespace() || b == 0x0b
-}
-
-fn word(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let mut word = Vec::new();
-    loop {
-        match rest {
-            [] => return Some((word, rest)),
-            [b, ..] if is_space(*b) => return Some((word, rest)),
-            [b'"', after @ ..] => return closed(word, after, escaped),
-            [b'\'', after @ ..] => return closed(word, after, single_quoted),
-            [b, after @ ..] => {
-                word.push(*b);
-                rest = after;
-            }
-        }
-    }
-}
-
-/// Takes bytes by `take` up to the closing quote, behind which only a blank or the end may stand.
-fn closed(
-    mut word: Vec<u8>,
-    mut rest: &[u8],
-    take: impl Fn(&[u8]) -> Option<(Option<u8>, usize)>,
-) -> Option<(Vec<u8>, &[u8])> {
-    loop {
-        let (byte, used) = take(rest)?;
-        rest = &rest[used..];
-        match byte {
-            Some(b) => word.push(b),
-            None if rest.first().is_none_or(|b| is_space(*b)) => return Some((word, rest)),
-            None => return None,
-        }
-    }
-}
-
-/// One byte inside double quotes and how much text it took; no byte at the closing quote.
-fn escaped(rest: &[u8]) -> Option<(Option<u8>, usize)> {
-    let hex = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
-    match rest {
-        [] => None,
-        [b'"', ..] => Some((None, 1)),
-        [b'\\', b'x', a, b, ..] if hex(*a).is_some() && hex(*b).is_some() => {
-            Some((Some(hex(*a)? << 4 | hex(*b)?), 4))
-        }
-        [b'\\', b, ..] => {
-            let byte = match b {
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'b' => 0x08,
-                b'a' => 0x07,
-                other => *other,
-            };
-            Some((Some(byte), 2))
-        }
-        [b, ..] => Some((Some(*b), 1)),
-    }
-}
-
-/// The same inside single quotes.
-fn single_quoted(rest: &[u8]) -> Option<(Option<u8>, usize)> {
-    match rest {
-        [] => None,
-        [b'\'', ..] => Some((None, 1)),
-        [b'\\', b'\'', ..] => Some((Some(b'\''), 2)),
-        [b, ..] => Some((Some(*b), 1)),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What std lacks: numbers as text, strings of bits, glob, checksums, hashing, the clocks, the
 //! allocator, OS calls.
+//! What std lacks: numbers as text, glob, words on a line, checksums, hashing, the clocks, the allocator, OS calls.
 pub mod alloc;
 pub mod bits;
 pub mod civil;
@@ -13,3 +14,4 @@ pub mod lzf;
 pub mod memory;
 pub mod num;
 pub mod os;
+pub mod words;

@@ -205,21 +205,6 @@ fn an_argument_received_apart_is_scanned_once() {
     assert_eq!(spans, [Span { start: 8, len: 3 }, Span::apart(0)]);
 }
 
-#[test]
-fn quoted_words_follow_the_quoting_rules() {
-    let words = |line: &str| split_inline(line.as_bytes());
-    let of = |expected: &[&[u8]]| Some(expected.iter().map(|word| word.to_vec()).collect());
-    assert_eq!(words(r#" a "b c" 'd e' "#), of(&[b"a", b"b c", b"d e"]));
-    assert_eq!(words(r#""\n\r\t\b\a\x00\xfF\"\\\q""#), of(&[b"\n\r\t\x08\x07\x00\xff\"\\q"]));
-    assert_eq!(words(r"'\n\'\x00'"), of(&[br"\n'\x00"]));
-    assert_eq!(words(r#""\xg0""#), of(&[b"xg0"]));
-    assert_eq!(words(r#"ab"c d""#), of(&[b"abc d"]));
-    assert_eq!(words(r#""""#), of(&[b""]));
-    for unbalanced in [r#""a"#, "'a", r#""a"b"#, "'a'b", r#"""""#, r#""\""#] {
-        assert_eq!(words(unbalanced), None, "{unbalanced}");
-    }
-}
-
 /// A request, or something like one.
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let byte = || select(&b"*$\r\n0123456789-+ \"'\\xaz\0\xff"[..]);

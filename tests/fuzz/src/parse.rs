@@ -4,7 +4,8 @@
 //! the others seed the lengths of the pieces.
 #![no_main]
 
-use larder::resp::{Argv, Limits, Parsed, Parser, ProtocolError, split_inline};
+use larder::resp::{Argv, Limits, Parsed, Parser, ProtocolError};
+use larder::stdx::words;
 use libfuzzer_sys::fuzz_target;
 
 /// What the parser made of some input.
@@ -76,7 +77,7 @@ fn commands(
                 end
             }
             Parsed::Quoted { end } => {
-                found.push(Found::Quoted(split_inline(&buf[at..end])));
+                found.push(Found::Quoted(words::split(&buf[at..end])));
                 end
             }
             Parsed::Nothing { end } => end,
