@@ -1,7 +1,8 @@
 //! Words on a line: how inline commands and lines of `redis.conf` are split, and how bytes are quoted so
 //! that they can be read back.
 //!
-//! - Words are separated by blanks: space, `\t`, `\n`, `\r`, vertical tab and form feed.
+//! - Words are separated by blanks: space, `\t`, `\n`, `\r`, vertical tab and form feed. The last two do
+//!   not end a word outside quotes, though: they belong to it.
 //! - `"..."` knows `\n \r \t \b \a`, `\xHH` and otherwise takes the character after a backslash as
 //!   it is; `'...'` knows only `\'`. What stands before a quote belongs to the same word.
 //! - A closing quote must be followed by a blank or by the end of the line.
@@ -34,7 +35,7 @@ pub fn bare(line: &[u8]) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         rest = skip_blanks(rest);
         let start = line.len() - rest.len();
-        let len = rest.iter().position(|&b| is_blank(b)).unwrap_or(rest.len());
+        let len = rest.iter().position(|&b| ends_word(b)).unwrap_or(rest.len());
         rest = &rest[len..];
         (len > 0).then_some(start..start + len)
     })
@@ -73,6 +74,11 @@ fn is_blank(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }
 
+/// Whether a word outside quotes ends before this byte.
+fn ends_word(b: u8) -> bool {
+    matches!(b, b' ' | b'\t' | b'\n' | b'\r')
+}
+
 fn skip_blanks(line: &[u8]) -> &[u8] {
     let blanks = line.iter().take_while(|b| is_blank(**b)).count();
     &line[blanks..]
@@ -85,7 +91,7 @@ fn take_word(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     loop {
         match rest {
             [] => return Some((word, rest)),
-            [b, ..] if is_blank(*b) => return Some((word, rest)),
+            [b, ..] if ends_word(*b) => return Some((word, rest)),
             [b'"', tail @ ..] => return closed(word, tail, double_quoted),
             [b'\'', tail @ ..] => return closed(word, tail, single_quoted),
             [b, tail @ ..] => {
@@ -170,6 +176,12 @@ mod tests {
     #[test]
     fn other_bytes_stand_for_themselves() {
         check(b"a\0b \0 \xa0\xff \x1c", &[b"a\0b", b"\0", b"\xa0\xff", b"\x1c"]);
+    }
+
+    #[test]
+    fn a_vertical_tab_or_form_feed_does_not_end_a_word() {
+        check(b"a\x0bb\x0c \x0bc", &[b"a\x0bb\x0c", b"c"]);
+        check(b"a\x0b\"b c\"\x0bd", &[b"a\x0bb c", b"d"]);
     }
 
     #[test]
