@@ -133,8 +133,8 @@ impl Config {
                 }
                 continue;
             }
-            for row in Row::all().iter().filter(|row| !row.flags.contains(Flags::HIDDEN)) {
-                for name in row.names().filter(|n| glob::matches(pattern, n.as_bytes(), true)) {
+            for row in Row::all() {
+                for name in row.listed_names().filter(|n| glob::matches(pattern, n.as_bytes(), true)) {
                     add(Cow::Borrowed(name), row);
                 }
             }

@@ -268,16 +268,16 @@ options! {
     "oom-score-adj-values", Rule::Special, [MULTI_ARG], Later;
     /// Processors of the thread that runs commands.
     server_cpulist: String = String::new();
-    "server-cpulist" | "server_cpulist", OPTIONAL, [IMMUTABLE], Later;
+    "server_cpulist" | "server-cpulist", OPTIONAL, [IMMUTABLE HIDDEN_ALIAS], Later;
     /// Processors of the helper threads.
     bio_cpulist: String = String::new();
-    "bio-cpulist" | "bio_cpulist", OPTIONAL, [IMMUTABLE], Later;
+    "bio_cpulist" | "bio-cpulist", OPTIONAL, [IMMUTABLE HIDDEN_ALIAS], Later;
     /// Processors of the process that rewrites the append-only file.
     aof_rewrite_cpulist: String = String::new();
-    "aof-rewrite-cpulist" | "aof_rewrite_cpulist", OPTIONAL, [IMMUTABLE], Never;
+    "aof_rewrite_cpulist" | "aof-rewrite-cpulist", OPTIONAL, [IMMUTABLE HIDDEN_ALIAS], Never;
     /// Processors of the process that saves.
     bgsave_cpulist: String = String::new();
-    "bgsave-cpulist" | "bgsave_cpulist", OPTIONAL, [IMMUTABLE], Never;
+    "bgsave_cpulist" | "bgsave-cpulist", OPTIONAL, [IMMUTABLE HIDDEN_ALIAS], Never;
 
     // Access.
 

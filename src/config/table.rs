@@ -24,6 +24,8 @@ impl Flags {
     /// Its effects are carried out even when the value is what it was, as with a certificate file
     /// that was renewed.
     pub const VOLATILE: Self = Self(1 << 6);
+    /// Its alias answers to itself only, not to a pattern.
+    pub const HIDDEN_ALIAS: Self = Self(1 << 7);
 
     /// The union of several.
     pub(super) const fn of(list: &[Self]) -> Self {
@@ -84,6 +86,13 @@ impl Row {
     /// The name, and the alias if there is one.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.name).chain(self.alias)
+    }
+
+    /// The names that patterns find.
+    pub fn listed_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let name = (!self.flags.contains(Flags::HIDDEN)).then_some(self.name);
+        let alias = self.alias.filter(|_| !self.flags.contains(Flags::HIDDEN_ALIAS));
+        name.into_iter().flat_map(move |name| std::iter::once(name).chain(alias))
     }
 
     /// The value in `config`, as CONFIG GET prints it.

@@ -56,10 +56,13 @@ fn several_patterns_name_an_option_once() {
 }
 
 #[test]
-fn hidden_options_answer_only_to_their_name() {
+fn hidden_options_and_aliases_answer_only_to_their_name() {
     let config = Config::default();
     assert!(get(&config, "key-*").is_empty());
     assert_eq!(value(&config, "key-load-delay"), "0");
+    let names: Vec<_> = get(&config, "server?cpulist").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["server_cpulist"]);
+    assert_eq!(value(&config, "server-cpulist"), "");
 }
 
 #[test]
@@ -279,10 +282,10 @@ pub(super) const OTHER_VALUES: &[(&str, &str)] = &[
     ("disable-thp", "no"),
     ("oom-score-adj", "absolute"),
     ("oom-score-adj-values", "-1 2 3"),
-    ("server-cpulist", "0-7:2"),
-    ("bio-cpulist", "1,3"),
-    ("aof-rewrite-cpulist", "8-11"),
-    ("bgsave-cpulist", "1"),
+    ("server_cpulist", "0-7:2"),
+    ("bio_cpulist", "1,3"),
+    ("aof_rewrite_cpulist", "8-11"),
+    ("bgsave_cpulist", "1"),
     ("requirepass", r#""p w""#),
     ("aclfile", "/etc/users.acl"),
     ("acllog-max-len", "1"),
@@ -593,14 +596,10 @@ const REAL_DEFAULTS: &[(&str, &str)] = &[
     ("zset-max-listpack-value", "64"),
     ("zset-max-ziplist-entries", "128"),
     ("zset-max-ziplist-value", "64"),
-    ("aof-rewrite-cpulist", ""),
-    ("bgsave-cpulist", ""),
-    ("bio-cpulist", ""),
     ("cluster-announce-human-nodename", ""),
     ("locale-collate", ""),
     ("logfile", ""),
     ("port", "6379"),
-    ("server-cpulist", ""),
     ("set-max-listpack-entries", "128"),
     ("set-max-listpack-value", "64"),
 ];
