@@ -138,7 +138,7 @@ impl InProcess {
                     reconfigure::answer(server, Some(client), Ok(()));
                 }
                 Action::Reconfigure { client, .. } => reconfigure::answer(server, client, Ok(())),
-                Action::RewriteConfig { client } => {
+                Action::RewriteConfig { client, .. } => {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }

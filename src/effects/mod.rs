@@ -8,6 +8,7 @@ pub use watch::WatchIndex;
 
 use crate::client::ClientId;
 use crate::config::Config;
+use crate::config::rewrite::Missing;
 
 /// One write as the AOF and the replicas see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +43,10 @@ pub enum Action {
     /// Answer OK to a client that waited.
     #[expect(missing_docs, reason = "told above")]
     Answer { client: ClientId },
-    /// Write the configuration file anew, and answer the client that waits for it, if one does.
+    /// Write the configuration file anew, with what is `missing` there, and answer the client that
+    /// waits for it, if one does.
     #[expect(missing_docs, reason = "told above")]
-    RewriteConfig { client: Option<ClientId> },
+    RewriteConfig { client: Option<ClientId>, missing: Missing },
     /// Die by a signal: DEBUG SEGFAULT.
     Crash,
 }

@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::Door;
-use crate::config::rewrite::rewrite_file;
+use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{Config, SetError};
 use crate::effects::Action;
 use crate::exec::{cron, reconfigure, shutdown};
@@ -110,8 +110,8 @@ async fn carry_out(
                     reconfigure::answer(s, client, answer);
                 });
             }
-            Action::RewriteConfig { client } => {
-                let written = door.enter(|s| rewrite_config(s));
+            Action::RewriteConfig { client, missing } => {
+                let written = door.enter(|s| rewrite_config(s, missing));
                 door.enter(|s| reconfigure::answer(s, client, written));
             }
         }
@@ -138,12 +138,15 @@ async fn follow(
     })
 }
 
-fn rewrite_config(s: &Server) -> Result<(), CmdError> {
+fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {
     let path = Path::new(&s.facts.config_file);
-    rewrite_file(path, &s.config).map_err(|e| {
+    rewrite_file(path, &s.config, missing).map_err(|e| {
         let why = os_words(&e);
         tracing::warn!("CONFIG REWRITE failed: {why}");
-        CmdError::err(format_args!("Rewriting config file: {why}"))
+        match missing {
+            Missing::Changed => CmdError::err(format_args!("Rewriting config file: {why}")),
+            Missing::All => CmdError::err(format_args!("CONFIG-REWRITE-FORCE-ALL failed: {why}")),
+        }
     })?;
     tracing::info!("CONFIG REWRITE executed with success.");
     Ok(())

@@ -128,10 +128,33 @@ fn a_rewritten_file_keeps_its_comments_and_serves_again() {
 }
 
 #[test]
+fn all_options_may_be_written_and_give_the_same_server() {
+    let setup = Setup::bare(LARDER);
+    let socket = setup.path("socket");
+    let text = format!("port 0\nunixsocket {}\nenable-debug-command yes\n", socket.display());
+    let file = setup.file("larder.conf", &text);
+    let mut server = setup.args(&[&file]).spawn();
+    server.logs("Ready to accept connections");
+    let mut client = Client::unix(&socket);
+    let before = client.ask("CONFIG GET *");
+    assert_eq!(client.ask("DEBUG CONFIG-REWRITE-FORCE-ALL"), "OK");
+    let written = read(file.as_ref());
+    assert!(written.starts_with("port 0\nunixsocket \""), "{written}");
+    assert!(written.contains("\nmaxclients 10000\n"), "{written}");
+    server.signal(Signal::SIGTERM);
+    server.ended();
+    let again = Setup::bare(LARDER).args(&[&file]).spawn();
+    again.logs("Ready to accept connections");
+    assert_eq!(Client::unix(&socket).ask("CONFIG GET *"), before);
+}
+
+#[test]
 fn rewrite_without_a_file_is_refused() {
     let server = start(&[]);
     let expected = "-ERR The server is running without a config file";
     assert_eq!(server.connect().ask("CONFIG REWRITE"), expected);
+    let server = start(&["--enable-debug-command", "yes"]);
+    assert_eq!(server.connect().ask("DEBUG CONFIG-REWRITE-FORCE-ALL"), expected);
 }
 
 #[test]

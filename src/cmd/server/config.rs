@@ -2,6 +2,7 @@
 
 use crate::client::ClientId;
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
+use crate::config::rewrite::Missing;
 use crate::config::{Changed, Effect, Flags, Row, SetRights};
 use crate::effects::Action;
 use crate::resp::{Argv, CmdError};
@@ -165,9 +166,14 @@ fn resetstat(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
 fn rewrite(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     if s.facts.config_file.is_empty() {
         return Err(CmdError::Msg("The server is running without a config file"));
+    rewrite_file(s, id, Missing::Changed)
+}
+
+/// Has the configuration file written anew, with what is `missing` there.
+pub(super) fn rewrite_file(s: &mut Server, id: ClientId, missing: Missing) -> Outcome {
     }
     let client = waiting(s, id);
-    s.effects.act(Action::RewriteConfig { client });
+    s.effects.act(Action::RewriteConfig { client, missing });
     Ok(end(s, id, client))
 }
 

@@ -1,9 +1,11 @@
 //! DEBUG: what tests need.
 
+use super::config::rewrite_file;
 use super::digest;
 use crate::client::{ClientId, Closing};
 use crate::cmd::args::{Args, float, int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::config::rewrite::Missing;
 use crate::ds::dict::{DictStats, ResizePolicy};
 use crate::effects::Action;
 use crate::keyspace::Event;
@@ -44,6 +46,7 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("jmap", 0, 0, ok),
     ("set-active-expire", 1, 1, set_active_expire),
     ("object", 1, 2, object),
+    ("config-rewrite-force-all", 0, 0, config_rewrite_force_all),
     ("sdslen", 1, 1, sdslen),
     ("digest", 0, 0, digest_all),
     ("digest-value", 0, usize::MAX, digest_value),
@@ -139,6 +142,10 @@ fn object(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
     );
     s.reply(id).simple(&text);
     DONE
+}
+
+fn config_rewrite_force_all(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
+    rewrite_file(s, id, Missing::All)
 }
 
 fn sdslen(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
@@ -353,6 +360,8 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
     s.reply(id).help(
         "debug",
         &[
+            "CONFIG-REWRITE-FORCE-ALL",
+            "    As CONFIG REWRITE, with the options that have their defaults.",
             "DICT-RESIZING <0|1>",
             "    Whether hash tables grow and shrink.",
             "DIGEST",
