@@ -4,8 +4,8 @@
 //!   called, what they take and what may be done with them. A row and its field are written once,
 //!   in `options.rs`.
 //! - [`Config::get`] and [`Config::set_many`] are CONFIG GET and CONFIG SET. Setting is atomic and
-//!   has no side effects: the server reads [`Changed`], carries the effects out, and puts a clone
-//!   back where one fails.
+//!   has no side effects: the server reads [`Changed`], carries the effects out, and takes the step
+//!   back by [`Undo`] where one fails.
 //! - [`load`] reads files, standard input and the command line; [`rewrite`] is CONFIG REWRITE.
 //!
 //! Names, aliases, bounds, printed values and the texts of refusals are those of Redis: files,
@@ -62,6 +62,36 @@ impl Changed {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+}
+
+/// What takes a CONFIG SET back whose effects cannot be carried out.
+#[derive(Clone, Debug)]
+pub struct Undo {
+    changed: Changed,
+    before: Config,
+    after: Config,
+}
+
+impl Undo {
+    /// For the step from `before` to `after`, which changed the rows `changed`.
+    pub fn new(changed: Changed, before: Config, after: &Config) -> Self {
+        Self { changed, before, after: after.clone() }
+    }
+
+    /// Gives back to the options that the step changed the values they had. One that was set again
+    /// meanwhile keeps its latest value, and all others are left alone.
+    pub fn apply(&self, config: &mut Config) {
+        for row in self.changed.iter() {
+            if row.print(config) == row.print(&self.after) {
+                (row.copy)(config, &self.before);
+            }
+        }
+    }
+
+    /// Whether the step changed the option of this name.
+    pub fn changed(&self, name: &str) -> bool {
+        self.changed.contains(name)
     }
 }
 
@@ -134,7 +164,9 @@ impl Config {
                 continue;
             }
             for row in Row::all() {
-                for name in row.listed_names().filter(|n| glob::matches(pattern, n.as_bytes(), true)) {
+                for name in
+                    row.listed_names().filter(|n| glob::matches(pattern, n.as_bytes(), true))
+                {
                     add(Cow::Borrowed(name), row);
                 }
             }

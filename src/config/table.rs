@@ -70,6 +70,8 @@ pub struct Row {
     pub effect: Effect,
     pub(super) value: fn(&Config) -> &dyn Setting,
     pub(super) value_mut: fn(&mut Config) -> &mut dyn Setting,
+    /// Gives the first the value that the second has.
+    pub(super) copy: fn(&mut Config, &Config),
 }
 
 impl Row {
@@ -153,6 +155,7 @@ macro_rules! options {
                 effect: Effect::$effect,
                 value: |config| &config.$field,
                 value_mut: |config| &mut config.$field,
+                copy: |to, from| to.$field = from.$field.clone(),
             },
         )+];
     };

@@ -122,6 +122,20 @@ fn only_what_differs_is_reported_as_changed() {
 }
 
 #[test]
+fn a_step_is_taken_back_without_what_came_after_it() {
+    let mut config = config("port 1\nhz 20\ntimeout 5");
+    let before = config.clone();
+    let pairs: [(&[u8], &[u8]); 2] = [(b"port", b"2"), (b"hz", b"30")];
+    let changed = config.set_many(&pairs).expect("taken");
+    let undo = Undo::new(changed, before, &config);
+    assert!(undo.changed("port") && !undo.changed("timeout"));
+    set(&mut config, &[("timeout", "7"), ("hz", "40")]).expect("taken");
+    undo.apply(&mut config);
+    let values = ["port", "hz", "timeout"].map(|name| value(&config, name));
+    assert_eq!(values, ["1", "40", "7"]);
+}
+
+#[test]
 fn protected_options_open_to_everybody_or_to_local_clients() {
     let local = SetRights { local_client: true, ..SetRights::default() };
     for (guard, rights, taken) in [

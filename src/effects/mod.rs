@@ -7,7 +7,7 @@ pub use blocked::{BlockedClients, GaveUp};
 pub use watch::WatchIndex;
 
 use crate::client::ClientId;
-use crate::config::Config;
+use crate::config::Undo;
 use crate::config::rewrite::Missing;
 
 /// One write as the AOF and the replicas see it.
@@ -34,9 +34,9 @@ pub enum Action {
     Exit(i32),
     /// Apply what a changed configuration means to the process: log level, title, limits, and where
     /// to listen, if `listen`. Then answer the client that waits for it, if one does. What cannot be
-    /// applied makes the configuration what it was before.
+    /// applied is undone.
     #[expect(missing_docs, reason = "told above")]
-    Reconfigure { client: Option<ClientId>, before: Box<Config>, listen: bool },
+    Reconfigure { client: Option<ClientId>, undo: Box<Undo>, listen: bool },
     /// Answer OK to a client that waits, once all that was discarded so far is freed.
     #[expect(missing_docs, reason = "told above")]
     AwaitFreeing { client: ClientId },

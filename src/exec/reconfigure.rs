@@ -1,7 +1,7 @@
 //! CONFIG commands that wait for `net` to do what they ask.
 
 use crate::client::ClientId;
-use crate::config::{Config, SetError};
+use crate::config::{SetError, Undo};
 use crate::resp::CmdError;
 use crate::server::Server;
 
@@ -18,19 +18,18 @@ pub fn answer(s: &mut Server, client: impl Into<Option<ClientId>>, result: Resul
     }
 }
 
-/// The process cannot follow the configuration, which becomes what it was.
-pub fn undo(s: &mut Server, before: Config, why: SetError) -> CmdError {
-    s.config = before;
+/// The process cannot follow a step of the configuration, which is taken back.
+pub fn undo(s: &mut Server, step: &Undo, why: SetError) -> CmdError {
+    step.apply(&mut s.config);
     s.configure();
     CmdError::err(why)
 }
 
-/// Says that the addresses cannot be bound which the configuration names now.
-pub fn cannot_listen(s: &Server, before: &Config) -> SetError {
-    let option = if before.port == s.config.port { "bind" } else { "port" };
-    let why = match option {
-        "bind" => "Failed to bind to specified addresses.",
-        _ => "Unable to listen on this port. Check server logs.",
-    };
-    SetError::failed(option, why)
+/// Says that the addresses cannot be bound which the configuration names since this step.
+pub fn cannot_listen(step: &Undo) -> SetError {
+    if step.changed("port") {
+        SetError::failed("port", "Unable to listen on this port. Check server logs.")
+    } else {
+        SetError::failed("bind", "Failed to bind to specified addresses.")
+    }
 }

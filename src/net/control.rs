@@ -3,7 +3,7 @@
 use super::accept::{Endpoints, Listeners};
 use super::door::Door;
 use crate::config::rewrite::{Missing, rewrite_file};
-use crate::config::{Config, SetError};
+use crate::config::{SetError, Undo};
 use crate::effects::Action;
 use crate::exec::{cron, reconfigure, shutdown};
 use crate::resp::CmdError;
@@ -98,11 +98,11 @@ async fn carry_out(
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }
             Action::Crash => process.crash(),
-            Action::Reconfigure { client, before, listen } => {
-                let followed = follow(door, listeners, process, &before, listen).await;
+            Action::Reconfigure { client, undo, listen } => {
+                let followed = follow(door, listeners, process, &undo, listen).await;
                 door.enter(|s| {
                     let answer = followed.map_err(|why| {
-                        let error = reconfigure::undo(s, *before, why);
+                        let error = reconfigure::undo(s, &undo, why);
                         // What was in force a moment ago can be again.
                         let _ = process.reconfigure(s);
                         error
@@ -124,7 +124,7 @@ async fn follow(
     door: &Door,
     listeners: &mut Listeners,
     process: &dyn Process,
-    before: &Config,
+    undo: &Undo,
     listen: bool,
 ) -> Result<(), SetError> {
     door.enter(|s| process.reconfigure(s))?;
@@ -134,7 +134,7 @@ async fn follow(
     let wanted = door.enter(|s| endpoints(s));
     listeners.move_to(door, &wanted).await.map_err(|why| {
         tracing::warn!("{why}");
-        door.enter(|s| reconfigure::cannot_listen(s, before))
+        reconfigure::cannot_listen(undo)
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::client::ClientId;
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::config::rewrite::Missing;
-use crate::config::{Changed, Effect, Flags, Row, SetRights};
+use crate::config::{Changed, Effect, Flags, Row, SetRights, Undo};
 use crate::effects::Action;
 use crate::resp::{Argv, CmdError};
 use crate::server::Server;
@@ -143,9 +143,10 @@ fn set(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     }
     s.configure();
     let listen = LISTENING.iter().any(|name| changed.contains(name));
+    let undo = Box::new(Undo::new(changed, before, &s.config));
     // The answer waits for the process to follow, which may be impossible.
     let client = waiting(s, id);
-    s.effects.act(Action::Reconfigure { client, before: Box::new(before), listen });
+    s.effects.act(Action::Reconfigure { client, undo, listen });
     Ok(end(s, id, client))
 }
 
@@ -164,13 +165,13 @@ fn resetstat(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
 }
 
 fn rewrite(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
-    if s.facts.config_file.is_empty() {
-        return Err(CmdError::Msg("The server is running without a config file"));
     rewrite_file(s, id, Missing::Changed)
 }
 
 /// Has the configuration file written anew, with what is `missing` there.
 pub(super) fn rewrite_file(s: &mut Server, id: ClientId, missing: Missing) -> Outcome {
+    if s.facts.config_file.is_empty() {
+        return Err(CmdError::Msg("The server is running without a config file"));
     }
     let client = waiting(s, id);
     s.effects.act(Action::RewriteConfig { client, missing });
