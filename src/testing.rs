@@ -2,12 +2,14 @@
 
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
-use crate::effects::Action;
+use crate::effects::{Action, Feed, Op};
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{clients, cron, reconfigure, table};
 use crate::resp::CmdError;
 use crate::server::{Facts, Server, Timer};
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 
 /// When every test begins: 14 November 2023, 22:13:20 UTC.
 const START_MS: u64 = 1_700_000_000_000;
@@ -165,5 +167,28 @@ impl InProcess {
         for id in gone {
             clients::leave(&mut self.server, id);
         }
+    }
+}
+
+/// A feed that writes down what it is given; its clones share what they wrote.
+#[derive(Debug, Default, Clone)]
+pub struct Recorder(Rc<RefCell<Vec<(u32, String)>>>);
+
+impl Recorder {
+    /// What was fed since this was last asked: databases, and commands as words of printable text.
+    pub fn take(&self) -> Vec<(u32, String)> {
+        self.0.take()
+    }
+
+    /// The same as one line, without the databases.
+    pub fn take_words(&self) -> String {
+        self.take().into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl Feed for Recorder {
+    fn feed(&mut self, op: &Op) {
+        let words: Vec<_> = op.argv.iter().map(|word| word.escape_ascii().to_string()).collect();
+        self.0.borrow_mut().push((op.db, words.join(" ")));
     }
 }

@@ -3,25 +3,11 @@
 
 use larder::client::ClientId;
 use larder::config::Config;
-use larder::effects::{Feed, Op};
 use larder::exec::turn::{self, Ended, Scratch};
 use larder::server::Timer;
-use larder::testing::InProcess;
+use larder::testing::{InProcess, Recorder};
 use proptest::prelude::*;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A feed that writes down what it is given.
-#[derive(Debug, Default, Clone)]
-struct Recorder(Rc<RefCell<Vec<(u32, String)>>>);
-
-impl Feed for Recorder {
-    fn feed(&mut self, op: &Op) {
-        let words: Vec<_> = op.argv.iter().map(|word| word.escape_ascii().to_string()).collect();
-        self.0.borrow_mut().push((op.db, words.join(" ")));
-    }
-}
 
 /// A server with one client.
 struct Fixture {
@@ -63,8 +49,7 @@ impl Fixture {
 
     /// What was fed since this was last asked.
     fn take_fed(&mut self) -> String {
-        let fed = std::mem::take(&mut *self.fed.0.borrow_mut());
-        fed.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; ")
+        self.fed.take_words()
     }
 
     /// Runs lines without a look at their replies, then each case, which must feed this.
@@ -406,7 +391,7 @@ fn keys_that_expire_by_themselves_are_deleted_one_by_one() {
     fixture.server.server().active_expire = true;
     fixture.check_fed(&["SET a 1 PX 10", "SELECT 1", "SET b 2 PX 10"], &[]);
     fixture.server.advance(10);
-    let fed = std::mem::take(&mut *fixture.fed.0.borrow_mut());
+    let fed = fixture.fed.take();
     assert_eq!(fed, [(0, "DEL a".to_owned()), (1, "DEL b".to_owned())]);
 }
 

@@ -3,24 +3,12 @@
 
 use larder::client::{ClientId, PeerAddr, Session};
 use larder::config::Config;
-use larder::effects::{Feed, Op};
 use larder::exec::{call, table, turn};
 use larder::resp::Argv;
 use larder::server::{Facts, Server, Timer};
-use std::cell::RefCell;
-use std::rc::Rc;
+use larder::testing::Recorder;
 
 const NOW_MS: u64 = 1_700_000_000_000;
-
-#[derive(Debug, Default, Clone)]
-struct Recorder(Rc<RefCell<Vec<String>>>);
-
-impl Feed for Recorder {
-    fn feed(&mut self, op: &Op) {
-        let words: Vec<_> = op.argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
-        self.0.borrow_mut().push(words.join(" "));
-    }
-}
 
 /// A server with one client, at [`NOW_MS`].
 struct Fixture {
@@ -50,7 +38,7 @@ impl Fixture {
         let events: Vec<_> =
             self.server.keyspace.shared.take_changes().iter().map(|c| c.event.name).collect();
         self.server.effects.deliver();
-        (events.join(" "), self.fed.0.borrow_mut().drain(..).collect::<Vec<_>>().join("; "))
+        (events.join(" "), self.fed.take_words())
     }
 }
 

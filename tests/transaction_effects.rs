@@ -2,20 +2,7 @@
 
 use larder::client::ClientId;
 use larder::config::Config;
-use larder::effects::{Feed, Op};
-use larder::testing::InProcess;
-use std::cell::RefCell;
-use std::rc::Rc;
-
-#[derive(Debug, Default, Clone)]
-struct Recorder(Rc<RefCell<Vec<String>>>);
-
-impl Feed for Recorder {
-    fn feed(&mut self, op: &Op) {
-        let words: Vec<_> = op.argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
-        self.0.borrow_mut().push(format!("{}:{}", op.db, words.join(" ")));
-    }
-}
+use larder::testing::{InProcess, Recorder};
 
 struct Fixture {
     server: InProcess,
@@ -37,7 +24,8 @@ impl Fixture {
         for line in lines.split("; ") {
             self.server.send(self.client, format!("{line}\r\n").as_bytes());
         }
-        self.fed.0.borrow_mut().drain(..).collect::<Vec<_>>().join("; ")
+        let fed = self.fed.take().into_iter().map(|(db, words)| format!("{db}:{words}"));
+        fed.collect::<Vec<_>>().join("; ")
     }
 }
 
