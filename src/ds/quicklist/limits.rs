@@ -67,6 +67,13 @@ impl Limits {
         !self.is_large(element) && self.fit(bytes + element.len() + ENTRY_OVERHEAD, entries + 1)
     }
 
+    /// Whether a node of so many bytes may take in an element in place of one that it has. A node
+    /// may grow to twice its size by this before it is split: elements that grow a little and
+    /// shrink again do not scatter over more and more nodes.
+    pub(super) const fn has_room_instead(&self, bytes: usize, element: &[u8]) -> bool {
+        !self.is_large(element) && bytes + element.len() <= 2 * self.bytes
+    }
+
     /// Whether an element must stand in a node of its own.
     #[inline]
     #[must_use]

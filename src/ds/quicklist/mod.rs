@@ -35,7 +35,7 @@
 //! They come with each call that adds something, and a change of them shows in what is added next.
 //! `depth` is the list's own: so many nodes at either end are never compressed, and 0 compresses
 //! none. An insertion into the middle of a full node splits it, and the parts are merged with their
-//! neighbours where these have room.
+//! neighbours where these have room. A replacement may make a node up to twice as large.
 //!
 //! # Costs
 //! - `push_*`, `pop_*`: O(1), and the moving of one listpack; a new node every few kilobytes.

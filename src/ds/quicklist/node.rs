@@ -264,19 +264,13 @@ impl Node {
             *self = Self::new(element, limits);
             return true;
         }
-        self.open();
-        let entries = self.entries() - 1;
-        let listpack = self.edit();
-        let at = at(listpack, index);
-        let old_len = match listpack.get(at) {
-            Item::Bytes(bytes) => bytes.len(),
-            Item::Int(_) => 1,
-        };
-        let fits = limits.has_room(listpack.byte_len() - old_len, entries, element);
-        if fits {
-            listpack.replace(at, element);
+        if !limits.has_room_instead(self.raw_len(), element) {
+            return false;
         }
-        fits
+        self.open();
+        let listpack = self.edit();
+        listpack.replace(at(listpack, index), element);
+        true
     }
 
     /// Removes the first element of a raw node; the node may be left empty.

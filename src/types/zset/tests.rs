@@ -246,7 +246,7 @@ proptest! {
         let limits = limits(entries, 64);
         let (mut zset, mut model) = (Zset::new(), BTreeMap::<String, f64>::new());
         for step in steps {
-            let member = |number: u8| format!("{}{number}", if number % 2 == 0 { "" } else { "m" });
+            let member = |number: u8| format!("{}{number}", if number.is_multiple_of(2) { "" } else { "m" });
             match step {
                 Step::Insert(number, score) => {
                     let (member, score) = (member(number), f64::from(score) / 4.0);
