@@ -628,10 +628,10 @@ options! {
     "hash-max-listpack-value" | "hash-max-ziplist-value", SIZE, [], Later;
     /// Size of a list's nodes: entries, or from -1 to -5 for 4 to 64 kb.
     list_max_listpack_size: i32 = -2;
-    "list-max-listpack-size" | "list-max-ziplist-size", int(i32::MIN as i64, INT_MAX), [], Later;
+    "list-max-listpack-size" | "list-max-ziplist-size", int(i32::MIN as i64, INT_MAX), [], Now;
     /// Nodes at each end of a list that are not compressed; 0 compresses none.
     list_compress_depth: u32 = 0;
-    "list-compress-depth", COUNT, [], Later;
+    "list-compress-depth", COUNT, [], Now;
     /// Most members of a set of integers kept as an intset.
     set_max_intset_entries: u64 = 512;
     "set-max-intset-entries", LONG, [], Later;

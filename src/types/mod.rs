@@ -11,7 +11,7 @@ pub mod zset;
 pub use collection::Collection;
 pub use hash::{FieldRef, FieldTtl, Hash};
 pub use limits::Limits;
-pub use list::List;
+pub use list::{End, List, ListForm, Needle};
 pub use set::{Iter as SetIter, Member as SetMember, Set, SetForm};
 pub use string::{EMBSTR_MAX, Str, Text, new_padded, new_string, new_text, overwrite};
 pub use zset::Zset;
