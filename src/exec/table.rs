@@ -10,6 +10,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::bitmap::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
+    &cmd::list::COMMANDS,
     &cmd::server::COMMANDS,
     &[super::multi::COMMANDS],
     &[cmd::pubsub::COMMANDS],
