@@ -1,6 +1,7 @@
 //! Replies, written straight into the client's output.
 
 use super::{CmdError, Out};
+use crate::stdx::num::f64_text;
 use crate::types::Str;
 
 /// The protocol a client speaks.
@@ -171,9 +172,7 @@ impl<'a> Reply<'a> {
 
     /// A double in its shortest form; a bulk string in RESP2.
     pub fn double(&mut self, value: f64) {
-        let mut text = Vec::with_capacity(24);
-        crate::stdx::num::write_f64(&mut text, value);
-        self.double_text(&text);
+        self.double_text(&f64_text(value));
     }
 
     /// A double already written as text.
