@@ -135,6 +135,84 @@ const DIFFERENCES: &[Difference] = &[
         ],
         reason: "7.2 renamed the block",
     },
+    Difference {
+        command: "zadd",
+        lines: &["+arg data block multiple", "-arg score_member block multiple"],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "zrank",
+        lines: &["+arg withscore pure-token optional token=WITHSCORE", "+arity -3", "-arity 3"],
+        reason: "7.2 added WITHSCORE",
+    },
+    Difference {
+        command: "zrevrank",
+        lines: &["+arg withscore pure-token optional token=WITHSCORE", "+arity -3", "-arity 3"],
+        reason: "7.2 added WITHSCORE",
+    },
+    Difference {
+        command: "zrange",
+        lines: &[
+            "+arg limit block optional token=LIMIT since=6.2.0",
+            "-arg offset_count block optional token=LIMIT since=6.2.0",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "zrangebyscore",
+        lines: &[
+            "+arg limit block optional token=LIMIT",
+            "-arg offset_count block optional token=LIMIT",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "zrevrangebyscore",
+        lines: &[
+            "+arg limit block optional token=LIMIT",
+            "-arg offset_count block optional token=LIMIT",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "zrangebylex",
+        lines: &[
+            "+arg limit block optional token=LIMIT",
+            "-arg offset_count block optional token=LIMIT",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "zrevrangebylex",
+        lines: &[
+            "+arg limit block optional token=LIMIT",
+            "-arg offset_count block optional token=LIMIT",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "zrangestore",
+        lines: &[
+            "+arg limit block optional token=LIMIT",
+            "-arg offset_count block optional token=LIMIT",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "bzpopmin",
+        lines: &["+flags blocking fast write", "-flags blocking fast noscript write"],
+        reason: "7.2 lets scripts call what blocks elsewhere",
+    },
+    Difference {
+        command: "bzpopmax",
+        lines: &["+flags blocking fast write", "-flags blocking fast noscript write"],
+        reason: "7.2 lets scripts call what blocks elsewhere",
+    },
+    Difference {
+        command: "zscan",
+        lines: &["+arg noscores pure-token optional token=NOSCORES since=8.0.0"],
+        reason: "Valkey 8.0 added NOSCORES",
+    },
 ];
 
 /// Commands whose arity says less than their argument tree, with the reason.

@@ -9,6 +9,7 @@ pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod zset;
 
 use crate::client::ClientId;
 use crate::resp::{Argv, CmdError};

@@ -643,10 +643,10 @@ options! {
     "set-max-listpack-value", SIZE, [], Later;
     /// Most members of a sorted set kept as a listpack.
     zset_max_listpack_entries: u64 = 128;
-    "zset-max-listpack-entries" | "zset-max-ziplist-entries", LONG, [], Later;
+    "zset-max-listpack-entries" | "zset-max-ziplist-entries", LONG, [], Now;
     /// Longest member in it.
     zset_max_listpack_value: u64 = 64;
-    "zset-max-listpack-value" | "zset-max-ziplist-value", SIZE, [], Later;
+    "zset-max-listpack-value" | "zset-max-ziplist-value", SIZE, [], Now;
     /// Most bytes of a HyperLogLog in its sparse form.
     hll_sparse_max_bytes: u64 = 3000;
     "hll-sparse-max-bytes", SIZE, [], Later;

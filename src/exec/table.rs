@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 static FAMILIES: &[&[&[Command]]] = &[
     &cmd::string::COMMANDS,
     &cmd::bitmap::COMMANDS,
+    &cmd::zset::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
     &cmd::list::COMMANDS,
