@@ -209,6 +209,26 @@ const DIFFERENCES: &[Difference] = &[
         reason: "7.2 lets scripts call what blocks elsewhere",
     },
     Difference {
+        command: "zunion",
+        lines: &["+  arg count pure-token token=COUNT since=8.8.0"],
+        reason: "8.8 added AGGREGATE COUNT",
+    },
+    Difference {
+        command: "zinter",
+        lines: &["+  arg count pure-token token=COUNT since=8.8.0"],
+        reason: "8.8 added AGGREGATE COUNT",
+    },
+    Difference {
+        command: "zunionstore",
+        lines: &["+  arg count pure-token token=COUNT since=8.8.0"],
+        reason: "8.8 added AGGREGATE COUNT",
+    },
+    Difference {
+        command: "zinterstore",
+        lines: &["+  arg count pure-token token=COUNT since=8.8.0"],
+        reason: "8.8 added AGGREGATE COUNT",
+    },
+    Difference {
         command: "zscan",
         lines: &["+arg noscores pure-token optional token=NOSCORES since=8.0.0"],
         reason: "Valkey 8.0 added NOSCORES",

@@ -2,6 +2,7 @@
 
 mod add;
 mod bounds;
+mod combine;
 mod lookup;
 mod pop;
 mod random;
@@ -18,13 +19,14 @@ use crate::types::{Collection, Limits, Zset, zset::Element};
 use std::ops::Range;
 
 /// This family's commands, by subject.
-pub static COMMANDS: [&[Command]; 7] = [
+pub static COMMANDS: [&[Command]; 8] = [
     add::COMMANDS,
     remove::COMMANDS,
     lookup::COMMANDS,
     range::COMMANDS,
     random::COMMANDS,
     pop::COMMANDS,
+    combine::COMMANDS,
     scan::COMMANDS,
 ];
 
