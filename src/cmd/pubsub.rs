@@ -143,22 +143,11 @@ pub static COMMANDS: &[Command] = &[
             summary: "A container for commands about subscriptions.",
             since: "2.8.0",
             group: Group::Pubsub,
-            complexity: "Depends on the subcommand",
-            arity: -2,
-            ..Spec::NEW
+            ..Spec::CONTAINER
         },
         subcommands: &[
             Command {
-                spec: Spec {
-                    name: "help",
-                    summary: "Lists the subcommands.",
-                    since: "6.2.0",
-                    group: Group::Pubsub,
-                    complexity: "O(1)",
-                    arity: 2,
-                    flags: flag::LOADING.with(flag::STALE),
-                    ..Spec::NEW
-                },
+                spec: Spec { since: "6.2.0", group: Group::Pubsub, ..Spec::HELP },
                 run: Run::Client(help),
                 ..Command::NEW
             },

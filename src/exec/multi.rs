@@ -11,7 +11,11 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
-use crate::spec::{CommandId, Group, Spec, acl, arg, flag, range};
+use crate::spec::{CommandFlags, CommandId, Group, Spec, acl, arg, flag, range};
+
+/// Commands that control a transaction are taken whatever the server's state.
+const CONTROL: CommandFlags =
+    flag::NOSCRIPT.with(flag::LOADING).with(flag::STALE).with(flag::FAST).with(flag::ALLOW_BUSY);
 
 /// These commands.
 pub static COMMANDS: &[Command] = &[
@@ -23,12 +27,7 @@ pub static COMMANDS: &[Command] = &[
             group: Group::Transactions,
             complexity: "O(1)",
             arity: 1,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::ALLOW_BUSY)
-                .with(flag::NOT_QUEUED),
+            flags: CONTROL.with(flag::NOT_QUEUED),
             acl: acl::TRANSACTION,
             ..Spec::NEW
         },
@@ -63,12 +62,7 @@ pub static COMMANDS: &[Command] = &[
             group: Group::Transactions,
             complexity: "O(N) for N queued commands",
             arity: 1,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::ALLOW_BUSY)
-                .with(flag::NOT_QUEUED),
+            flags: CONTROL.with(flag::NOT_QUEUED),
             acl: acl::TRANSACTION,
             ..Spec::NEW
         },
@@ -83,12 +77,7 @@ pub static COMMANDS: &[Command] = &[
             group: Group::Transactions,
             complexity: "O(log N) a key, with N keys watched",
             arity: -2,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::ALLOW_BUSY)
-                .with(flag::NOT_QUEUED),
+            flags: CONTROL.with(flag::NOT_QUEUED),
             acl: acl::TRANSACTION,
             keys: &[range(1, -1, 1).ro()],
             args: &[arg::key("key").multiple()],
@@ -105,11 +94,7 @@ pub static COMMANDS: &[Command] = &[
             group: Group::Transactions,
             complexity: "O(N log M) for N keys of this client among M",
             arity: 1,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::ALLOW_BUSY),
+            flags: CONTROL,
             acl: acl::TRANSACTION,
             ..Spec::NEW
         },

@@ -75,6 +75,19 @@ impl Spec {
         system: false,
     };
 
+    /// A command that does nothing without one of its subcommands.
+    pub const CONTAINER: Self =
+        Self { complexity: "Depends on the subcommand", arity: -2, ..Self::NEW };
+
+    /// The HELP of a container.
+    pub const HELP: Self = Self {
+        name: "help",
+        summary: "Lists the subcommands.",
+        arity: 2,
+        flags: flag::LOADING.with(flag::STALE),
+        ..Self::NEW
+    };
+
     /// Categories as ACL CAT and COMMAND INFO count them: those named in the row, and those that
     /// follow from the flags.
     pub fn acl_categories(&self) -> AclCategories {

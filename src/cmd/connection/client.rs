@@ -8,7 +8,9 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::effects::GaveUp;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
-use crate::spec::{Group, Spec, acl, arg, flag};
+use crate::spec::{CommandFlags, Group, Spec, acl, arg, flag};
+
+const ADMIN: CommandFlags = flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE);
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -17,9 +19,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         summary: "A container for commands about connections.",
         since: "2.4.0",
         group: Group::Connection,
-        complexity: "Depends on the subcommand",
-        arity: -2,
-        ..Spec::NEW
+        ..Spec::CONTAINER
     },
     subcommands: &[
         Command {
@@ -82,15 +82,10 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         },
         Command {
             spec: Spec {
-                name: "help",
-                summary: "Lists the subcommands.",
                 since: "5.0.0",
                 group: Group::Connection,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::LOADING.with(flag::STALE),
                 acl: acl::CONNECTION,
-                ..Spec::NEW
+                ..Spec::HELP
             },
             run: Run::Client(help),
             ..Command::NEW
@@ -118,7 +113,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 group: Group::Connection,
                 complexity: "O(1)",
                 arity: -3,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+                flags: ADMIN,
                 acl: acl::CONNECTION,
                 args: &[
                     arg::integer("timeout"),
@@ -140,7 +135,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 group: Group::Connection,
                 complexity: "O(1)",
                 arity: -3,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+                flags: ADMIN,
                 acl: acl::CONNECTION,
                 args: &[
                     arg::integer("client-id"),
@@ -163,7 +158,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 group: Group::Connection,
                 complexity: "O(N) for N connections",
                 arity: -3,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+                flags: ADMIN,
                 acl: acl::CONNECTION,
                 args: &[arg::one_of(
                     "filter",
@@ -247,7 +242,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 group: Group::Connection,
                 complexity: "O(1)",
                 arity: 2,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+                flags: ADMIN,
                 acl: acl::CONNECTION,
                 ..Spec::NEW
             },
@@ -296,7 +291,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 group: Group::Connection,
                 complexity: "O(N) for N connections",
                 arity: -2,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+                flags: ADMIN,
                 acl: acl::CONNECTION,
                 args: &[
                     arg::one_of(
@@ -338,7 +333,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 group: Group::Connection,
                 complexity: "O(1)",
                 arity: 3,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+                flags: ADMIN,
                 acl: acl::CONNECTION,
                 args: &[arg::one_of(
                     "enabled",

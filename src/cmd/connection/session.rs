@@ -6,7 +6,15 @@ use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::{ClientCtx, Server};
-use crate::spec::{Group, Secrets, Spec, acl, arg, flag};
+use crate::spec::{CommandFlags, Group, Secrets, Spec, acl, arg, flag};
+
+/// What a client may send at any time, also before it has authenticated.
+const ANY_TIME: CommandFlags = flag::NOSCRIPT
+    .with(flag::LOADING)
+    .with(flag::STALE)
+    .with(flag::FAST)
+    .with(flag::NO_AUTH)
+    .with(flag::ALLOW_BUSY);
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -18,12 +26,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Connection,
             complexity: "O(1)",
             arity: -2,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::NO_AUTH)
-                .with(flag::ALLOW_BUSY),
+            flags: ANY_TIME,
             acl: acl::CONNECTION,
             args: &[arg::string("username").optional().since("6.0.0"), arg::string("password")],
             history: &[("6.0.0", "A user name before the password.")],
@@ -41,12 +44,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Connection,
             complexity: "O(1)",
             arity: -1,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::NO_AUTH)
-                .with(flag::ALLOW_BUSY),
+            flags: ANY_TIME,
             acl: acl::CONNECTION,
             args: &[arg::block(
                 "arguments",
@@ -126,14 +124,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Connection,
             complexity: "O(1)",
             arity: -1,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::NO_AUTH)
-                .with(flag::ALLOW_BUSY)
-                .with(flag::NOT_QUEUED)
-                .with(flag::IN_PUBSUB),
+            flags: ANY_TIME.with(flag::NOT_QUEUED).with(flag::IN_PUBSUB),
             acl: acl::CONNECTION,
             ..Spec::NEW
         },
@@ -148,14 +139,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Connection,
             complexity: "O(1)",
             arity: 1,
-            flags: flag::NOSCRIPT
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::FAST)
-                .with(flag::NO_AUTH)
-                .with(flag::ALLOW_BUSY)
-                .with(flag::NOT_QUEUED)
-                .with(flag::IN_PUBSUB),
+            flags: ANY_TIME.with(flag::NOT_QUEUED).with(flag::IN_PUBSUB),
             acl: acl::CONNECTION,
             ..Spec::NEW
         },

@@ -5,7 +5,7 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
-use crate::spec::{Group, Spec, acl, arg, flag, key};
+use crate::spec::{Arg, Group, Spec, acl, arg, flag, key};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -14,29 +14,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "expire",
             summary: "Sets a key's time to live in seconds.",
             since: "1.0.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: -3,
-            flags: flag::WRITE.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).rw().update()],
-            args: &[
-                arg::key("key"),
-                arg::integer("seconds"),
-                arg::one_of(
-                    "condition",
-                    &[
-                        arg::token("nx", "NX"),
-                        arg::token("xx", "XX"),
-                        arg::token("gt", "GT"),
-                        arg::token("lt", "LT"),
-                    ],
-                )
-                .optional()
-                .since("7.0.0"),
-            ],
-            history: &[("7.0.0", "The conditions NX, XX, GT and LT.")],
-            ..Spec::NEW
+            args: &[arg::key("key"), arg::integer("seconds"), CONDITION],
+            ..SET_DEADLINE
         },
         run: Run::Keys(expire),
         ..Command::NEW
@@ -46,29 +25,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "pexpire",
             summary: "Sets a key's time to live in milliseconds.",
             since: "2.6.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: -3,
-            flags: flag::WRITE.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).rw().update()],
-            args: &[
-                arg::key("key"),
-                arg::integer("milliseconds"),
-                arg::one_of(
-                    "condition",
-                    &[
-                        arg::token("nx", "NX"),
-                        arg::token("xx", "XX"),
-                        arg::token("gt", "GT"),
-                        arg::token("lt", "LT"),
-                    ],
-                )
-                .optional()
-                .since("7.0.0"),
-            ],
-            history: &[("7.0.0", "The conditions NX, XX, GT and LT.")],
-            ..Spec::NEW
+            args: &[arg::key("key"), arg::integer("milliseconds"), CONDITION],
+            ..SET_DEADLINE
         },
         run: Run::Keys(pexpire),
         ..Command::NEW
@@ -78,29 +36,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "expireat",
             summary: "Sets the time at which a key expires, in unix seconds.",
             since: "1.2.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: -3,
-            flags: flag::WRITE.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).rw().update()],
-            args: &[
-                arg::key("key"),
-                arg::unix_time("unix-time-seconds"),
-                arg::one_of(
-                    "condition",
-                    &[
-                        arg::token("nx", "NX"),
-                        arg::token("xx", "XX"),
-                        arg::token("gt", "GT"),
-                        arg::token("lt", "LT"),
-                    ],
-                )
-                .optional()
-                .since("7.0.0"),
-            ],
-            history: &[("7.0.0", "The conditions NX, XX, GT and LT.")],
-            ..Spec::NEW
+            args: &[arg::key("key"), arg::unix_time("unix-time-seconds"), CONDITION],
+            ..SET_DEADLINE
         },
         run: Run::Keys(expireat),
         ..Command::NEW
@@ -110,29 +47,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "pexpireat",
             summary: "Sets the time at which a key expires, in unix milliseconds.",
             since: "2.6.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: -3,
-            flags: flag::WRITE.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).rw().update()],
-            args: &[
-                arg::key("key"),
-                arg::unix_time("unix-time-milliseconds"),
-                arg::one_of(
-                    "condition",
-                    &[
-                        arg::token("nx", "NX"),
-                        arg::token("xx", "XX"),
-                        arg::token("gt", "GT"),
-                        arg::token("lt", "LT"),
-                    ],
-                )
-                .optional()
-                .since("7.0.0"),
-            ],
-            history: &[("7.0.0", "The conditions NX, XX, GT and LT.")],
-            ..Spec::NEW
+            args: &[arg::key("key"), arg::unix_time("unix-time-milliseconds"), CONDITION],
+            ..SET_DEADLINE
         },
         run: Run::Keys(pexpireat),
         ..Command::NEW
@@ -142,16 +58,7 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "ttl",
             summary: "Answers a key's time to live in seconds.",
             since: "1.0.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: 2,
-            flags: flag::READONLY.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).ro().access()],
-            args: &[arg::key("key")],
-            tips: &["nondeterministic_output"],
-            history: &[("2.8.0", "Answers -2 for a missing key.")],
-            ..Spec::NEW
+            ..TIME_TO_LIVE
         },
         run: Run::Keys(ttl),
         ..Command::NEW
@@ -161,16 +68,7 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "pttl",
             summary: "Answers a key's time to live in milliseconds.",
             since: "2.6.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: 2,
-            flags: flag::READONLY.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).ro().access()],
-            args: &[arg::key("key")],
-            tips: &["nondeterministic_output"],
-            history: &[("2.8.0", "Answers -2 for a missing key.")],
-            ..Spec::NEW
+            ..TIME_TO_LIVE
         },
         run: Run::Keys(pttl),
         ..Command::NEW
@@ -180,14 +78,7 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "expiretime",
             summary: "Answers when a key expires, in unix seconds.",
             since: "7.0.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: 2,
-            flags: flag::READONLY.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).ro().access()],
-            args: &[arg::key("key")],
-            ..Spec::NEW
+            ..DEADLINE
         },
         run: Run::Keys(expiretime),
         ..Command::NEW
@@ -197,14 +88,7 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "pexpiretime",
             summary: "Answers when a key expires, in unix milliseconds.",
             since: "7.0.0",
-            group: Group::Generic,
-            complexity: "O(1)",
-            arity: 2,
-            flags: flag::READONLY.with(flag::FAST),
-            acl: acl::KEYSPACE,
-            keys: &[key(1).ro().access()],
-            args: &[arg::key("key")],
-            ..Spec::NEW
+            ..DEADLINE
         },
         run: Run::Keys(pexpiretime),
         ..Command::NEW
@@ -227,6 +111,50 @@ pub(super) static COMMANDS: &[Command] = &[
         ..Command::NEW
     },
 ];
+
+/// On what terms EXPIRE and its likes set a deadline.
+const CONDITION: Arg = arg::one_of(
+    "condition",
+    &[
+        arg::token("nx", "NX"),
+        arg::token("xx", "XX"),
+        arg::token("gt", "GT"),
+        arg::token("lt", "LT"),
+    ],
+)
+.optional()
+.since("7.0.0");
+
+/// What EXPIRE and its likes share.
+const SET_DEADLINE: Spec = Spec {
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: -3,
+    flags: flag::WRITE.with(flag::FAST),
+    acl: acl::KEYSPACE,
+    keys: &[key(1).rw().update()],
+    history: &[("7.0.0", "The conditions NX, XX, GT and LT.")],
+    ..Spec::NEW
+};
+
+/// What the commands share that answer when a key expires.
+const DEADLINE: Spec = Spec {
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 2,
+    flags: flag::READONLY.with(flag::FAST),
+    acl: acl::KEYSPACE,
+    keys: &[key(1).ro().access()],
+    args: &[arg::key("key")],
+    ..Spec::NEW
+};
+
+/// What TTL and PTTL share.
+const TIME_TO_LIVE: Spec = Spec {
+    tips: &["nondeterministic_output"],
+    history: &[("2.8.0", "Answers -2 for a missing key.")],
+    ..DEADLINE
+};
 
 /// The unit of a time in the request or the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

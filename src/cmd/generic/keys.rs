@@ -179,22 +179,7 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "flushdb",
             summary: "Removes every key of the database.",
             since: "1.0.0",
-            group: Group::Server,
-            complexity: "O(N) for N keys, done by another thread unless SYNC",
-            arity: -1,
-            flags: flag::WRITE,
-            acl: acl::KEYSPACE.with(acl::DANGEROUS),
-            args: &[arg::one_of(
-                "async",
-                &[
-                    arg::token("async", "ASYNC").since("4.0.0"),
-                    arg::token("sync", "SYNC").since("6.2.0"),
-                ],
-            )
-            .optional()],
-            tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-            history: &[("4.0.0", "The ASYNC mode."), ("6.2.0", "The SYNC mode.")],
-            ..Spec::NEW
+            ..FLUSH
         },
         run: Run::Keys(flushdb),
         ..Command::NEW
@@ -204,27 +189,29 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "flushall",
             summary: "Removes every key of every database.",
             since: "1.0.0",
-            group: Group::Server,
-            complexity: "O(N) for N keys, done by another thread unless SYNC",
-            arity: -1,
-            flags: flag::WRITE,
-            acl: acl::KEYSPACE.with(acl::DANGEROUS),
-            args: &[arg::one_of(
-                "async",
-                &[
-                    arg::token("async", "ASYNC").since("4.0.0"),
-                    arg::token("sync", "SYNC").since("6.2.0"),
-                ],
-            )
-            .optional()],
-            tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-            history: &[("4.0.0", "The ASYNC mode."), ("6.2.0", "The SYNC mode.")],
-            ..Spec::NEW
+            ..FLUSH
         },
         run: Run::Keys(flushall),
         ..Command::NEW
     },
 ];
+
+/// What FLUSHDB and FLUSHALL share.
+const FLUSH: Spec = Spec {
+    group: Group::Server,
+    complexity: "O(N) for N keys, done by another thread unless SYNC",
+    arity: -1,
+    flags: flag::WRITE,
+    acl: acl::KEYSPACE.with(acl::DANGEROUS),
+    args: &[arg::one_of(
+        "async",
+        &[arg::token("async", "ASYNC").since("4.0.0"), arg::token("sync", "SYNC").since("6.2.0")],
+    )
+    .optional()],
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    history: &[("4.0.0", "The ASYNC mode."), ("6.2.0", "The SYNC mode.")],
+    ..Spec::NEW
+};
 
 fn del(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     remove(c, argv)

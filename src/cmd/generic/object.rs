@@ -13,9 +13,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         summary: "A container for commands that look at a value's inside.",
         since: "2.2.3",
         group: Group::Generic,
-        complexity: "Depends on the subcommand",
-        arity: -2,
-        ..Spec::NEW
+        ..Spec::CONTAINER
     },
     subcommands: &[
         Command {
@@ -23,31 +21,13 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "freq",
                 summary: "Answers a key's logarithmic access counter.",
                 since: "4.0.0",
-                group: Group::Generic,
-                complexity: "O(1)",
-                arity: 3,
-                flags: flag::READONLY,
-                acl: acl::KEYSPACE,
-                keys: &[key(2).ro()],
-                args: &[arg::key("key")],
-                tips: &["nondeterministic_output"],
-                ..Spec::NEW
+                ..LOOK
             },
             run: Run::Keys(freq),
             ..Command::NEW
         },
         Command {
-            spec: Spec {
-                name: "help",
-                summary: "Lists the subcommands.",
-                since: "6.2.0",
-                group: Group::Generic,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::LOADING.with(flag::STALE),
-                acl: acl::KEYSPACE,
-                ..Spec::NEW
-            },
+            spec: Spec { since: "6.2.0", group: Group::Generic, acl: acl::KEYSPACE, ..Spec::HELP },
             run: Run::Keys(help),
             ..Command::NEW
         },
@@ -56,15 +36,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "encoding",
                 summary: "Names the encoding that holds a value.",
                 since: "2.2.3",
-                group: Group::Generic,
-                complexity: "O(1)",
-                arity: 3,
-                flags: flag::READONLY,
-                acl: acl::KEYSPACE,
-                keys: &[key(2).ro()],
-                args: &[arg::key("key")],
-                tips: &["nondeterministic_output"],
-                ..Spec::NEW
+                ..LOOK
             },
             run: Run::Keys(encoding),
             ..Command::NEW
@@ -74,15 +46,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "idletime",
                 summary: "Answers for how many seconds a key was not used.",
                 since: "2.2.3",
-                group: Group::Generic,
-                complexity: "O(1)",
-                arity: 3,
-                flags: flag::READONLY,
-                acl: acl::KEYSPACE,
-                keys: &[key(2).ro()],
-                args: &[arg::key("key")],
-                tips: &["nondeterministic_output"],
-                ..Spec::NEW
+                ..LOOK
             },
             run: Run::Keys(idletime),
             ..Command::NEW
@@ -92,15 +56,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "refcount",
                 summary: "Answers a value's reference count.",
                 since: "2.2.3",
-                group: Group::Generic,
-                complexity: "O(1)",
-                arity: 3,
-                flags: flag::READONLY,
-                acl: acl::KEYSPACE,
-                keys: &[key(2).ro()],
-                args: &[arg::key("key")],
-                tips: &["nondeterministic_output"],
-                ..Spec::NEW
+                ..LOOK
             },
             run: Run::Keys(refcount),
             ..Command::NEW
@@ -108,6 +64,19 @@ pub(super) static COMMANDS: &[Command] = &[Command {
     ],
     ..Command::NEW
 }];
+
+/// What the subcommands share that look at one key.
+const LOOK: Spec = Spec {
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 3,
+    flags: flag::READONLY,
+    acl: acl::KEYSPACE,
+    keys: &[key(2).ro()],
+    args: &[arg::key("key")],
+    tips: &["nondeterministic_output"],
+    ..Spec::NEW
+};
 
 fn encoding(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     match c.db.fetch_untouched(&argv[2]).map(types::encoding_name) {

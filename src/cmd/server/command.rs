@@ -60,17 +60,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             ..Command::NEW
         },
         Command {
-            spec: Spec {
-                name: "help",
-                summary: "Lists the subcommands.",
-                since: "5.0.0",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::LOADING.with(flag::STALE),
-                acl: acl::CONNECTION,
-                ..Spec::NEW
-            },
+            spec: Spec { since: "5.0.0", group: Group::Server, acl: acl::CONNECTION, ..Spec::HELP },
             run: Run::Server(help),
             ..Command::NEW
         },

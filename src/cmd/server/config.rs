@@ -16,9 +16,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         summary: "A container for commands about the configuration.",
         since: "2.0.0",
         group: Group::Server,
-        complexity: "Depends on the subcommand",
-        arity: -2,
-        ..Spec::NEW
+        ..Spec::CONTAINER
     },
     subcommands: &[
         Command {
@@ -26,26 +24,15 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "rewrite",
                 summary: "Writes the configuration in force to its file.",
                 since: "2.8.0",
-                group: Group::Server,
                 complexity: "O(1)",
                 arity: 2,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
-                ..Spec::NEW
+                ..OWN
             },
             run: Run::Server(rewrite),
             ..Command::NEW
         },
         Command {
-            spec: Spec {
-                name: "help",
-                summary: "Lists the subcommands.",
-                since: "5.0.0",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::LOADING.with(flag::STALE),
-                ..Spec::NEW
-            },
+            spec: Spec { since: "5.0.0", group: Group::Server, ..Spec::HELP },
             run: Run::Server(help),
             ..Command::NEW
         },
@@ -54,13 +41,11 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "get",
                 summary: "Answers the options that match patterns.",
                 since: "2.0.0",
-                group: Group::Server,
                 complexity: "O(N) for N options",
                 arity: -3,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
                 args: &[arg::block("parameter", &[arg::string("parameter")]).multiple()],
                 history: &[("7.0.0", "Several patterns at once.")],
-                ..Spec::NEW
+                ..OWN
             },
             run: Run::Server(get),
             ..Command::NEW
@@ -70,11 +55,9 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "resetstat",
                 summary: "Sets the counters of INFO back.",
                 since: "2.0.0",
-                group: Group::Server,
                 complexity: "O(1)",
                 arity: 2,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
-                ..Spec::NEW
+                ..OWN
             },
             run: Run::Server(resetstat),
             ..Command::NEW
@@ -84,10 +67,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "set",
                 summary: "Sets options at run time.",
                 since: "2.0.0",
-                group: Group::Server,
                 complexity: "O(N) for N options",
                 arity: -4,
-                flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
                 args: &[arg::block(
                     "parameter_value",
                     &[arg::string("parameter"), arg::string("value")],
@@ -96,7 +77,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
                 history: &[("7.0.0", "Several options at once.")],
                 secrets: Secrets::Values(2, is_sensitive),
-                ..Spec::NEW
+                ..OWN
             },
             run: Run::Server(set),
             ..Command::NEW
@@ -104,6 +85,13 @@ pub(super) static COMMANDS: &[Command] = &[Command {
     ],
     ..Command::NEW
 }];
+
+/// What the subcommands share but for HELP.
+const OWN: Spec = Spec {
+    group: Group::Server,
+    flags: flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE),
+    ..Spec::NEW
+};
 
 /// Options whose change means to listen elsewhere.
 const LISTENING: &[&str] = &["port", "bind"];

@@ -24,15 +24,13 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         summary: "A container for commands that help to test the server.",
         since: "1.0.0",
         group: Group::Server,
-        complexity: "Depends on the subcommand",
-        arity: -2,
         flags: flag::ADMIN
             .with(flag::NOSCRIPT)
             .with(flag::LOADING)
             .with(flag::STALE)
             .with(flag::PROTECTED),
         system: true,
-        ..Spec::NEW
+        ..Spec::CONTAINER
     },
     run: Run::Server(debug),
     ..Command::NEW

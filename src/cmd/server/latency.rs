@@ -10,8 +10,16 @@ use crate::stats::{Histogram, LatencyMonitor, LatencySample, Stats};
 use std::fmt::Write;
 
 const OWN: CommandFlags = flag::ADMIN.with(flag::NOSCRIPT).with(flag::LOADING).with(flag::STALE);
-const REPORT_TIPS: &[&str] =
-    &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
+/// What the subcommands share that report.
+const REPORT: Spec = Spec {
+    since: "2.8.13",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 2,
+    flags: OWN,
+    tips: &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"],
+    ..Spec::NEW
+};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -20,22 +28,14 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         summary: "A container for commands about latency.",
         since: "2.8.13",
         group: Group::Server,
-        complexity: "Depends on the subcommand",
-        arity: -2,
-        ..Spec::NEW
+        ..Spec::CONTAINER
     },
     subcommands: &[
         Command {
             spec: Spec {
                 name: "latest",
                 summary: "Answers the latest sample of each event.",
-                since: "2.8.13",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                flags: OWN,
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(latest),
             ..Command::NEW
@@ -44,14 +44,9 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             spec: Spec {
                 name: "history",
                 summary: "Answers an event's samples.",
-                since: "2.8.13",
-                group: Group::Server,
-                complexity: "O(1)",
                 arity: 3,
-                flags: OWN,
                 args: &[arg::string("event")],
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(history),
             ..Command::NEW
@@ -76,14 +71,9 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             spec: Spec {
                 name: "graph",
                 summary: "Draws an event's samples.",
-                since: "2.8.13",
-                group: Group::Server,
-                complexity: "O(1)",
                 arity: 3,
-                flags: OWN,
                 args: &[arg::string("event")],
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(graph),
             ..Command::NEW
@@ -92,13 +82,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             spec: Spec {
                 name: "doctor",
                 summary: "Answers what held the server up, and what may help.",
-                since: "2.8.13",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                flags: OWN,
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(doctor),
             ..Command::NEW
@@ -108,28 +92,16 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 name: "histogram",
                 summary: "Answers how the durations of commands are distributed.",
                 since: "7.0.0",
-                group: Group::Server,
                 complexity: "O(N) for N commands asked for",
                 arity: -2,
-                flags: OWN,
                 args: &[arg::string("command").optional().multiple()],
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(histogram),
             ..Command::NEW
         },
         Command {
-            spec: Spec {
-                name: "help",
-                summary: "Lists the subcommands.",
-                since: "2.8.13",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::LOADING.with(flag::STALE),
-                ..Spec::NEW
-            },
+            spec: Spec { since: "2.8.13", group: Group::Server, ..Spec::HELP },
             run: Run::Server(help),
             ..Command::NEW
         },

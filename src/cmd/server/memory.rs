@@ -10,8 +10,15 @@ use crate::spec::{Group, Spec, arg, flag, key};
 use crate::stats::{Breakdown, DatabaseOverhead, Excess, Memory};
 use crate::types;
 
-const REPORT_TIPS: &[&str] =
-    &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
+/// What the subcommands share that report on the whole server.
+const REPORT: Spec = Spec {
+    since: "4.0.0",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 2,
+    tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+    ..Spec::NEW
+};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -20,9 +27,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         summary: "A container for commands about memory.",
         since: "4.0.0",
         group: Group::Server,
-        complexity: "Depends on the subcommand",
-        arity: -2,
-        ..Spec::NEW
+        ..Spec::CONTAINER
     },
     subcommands: &[
         Command {
@@ -42,16 +47,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             ..Command::NEW
         },
         Command {
-            spec: Spec {
-                name: "stats",
-                summary: "Answers figures of memory use.",
-                since: "4.0.0",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                tips: REPORT_TIPS,
-                ..Spec::NEW
-            },
+            spec: Spec { name: "stats", summary: "Answers figures of memory use.", ..REPORT },
             run: Run::Server(stats),
             ..Command::NEW
         },
@@ -59,12 +55,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             spec: Spec {
                 name: "doctor",
                 summary: "Answers what looks wrong with the use of memory.",
-                since: "4.0.0",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(doctor),
             ..Command::NEW
@@ -73,12 +64,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             spec: Spec {
                 name: "malloc-stats",
                 summary: "Answers the allocator's own report.",
-                since: "4.0.0",
-                group: Group::Server,
                 complexity: "Depends on the memory allocated",
-                arity: 2,
-                tips: REPORT_TIPS,
-                ..Spec::NEW
+                ..REPORT
             },
             run: Run::Server(malloc_stats),
             ..Command::NEW
@@ -98,16 +85,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             ..Command::NEW
         },
         Command {
-            spec: Spec {
-                name: "help",
-                summary: "Lists the subcommands.",
-                since: "4.0.0",
-                group: Group::Server,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::LOADING.with(flag::STALE),
-                ..Spec::NEW
-            },
+            spec: Spec { since: "4.0.0", group: Group::Server, ..Spec::HELP },
             run: Run::Server(help),
             ..Command::NEW
         },

@@ -9,10 +9,30 @@ use crate::spec::{Arg, CommandFlags, Group, Spec, arg, flag};
 use crate::stats::{LogEntry, LogKind};
 
 const OWN: CommandFlags = flag::ADMIN.with(flag::LOADING).with(flag::STALE);
-const RESET_TIPS: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
-const GET_TIPS: &[&str] = &["request_policy:all_nodes", "nondeterministic_output"];
-const LEN_TIPS: &[&str] =
-    &["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"];
+/// What SLOWLOG GET and COMMANDLOG GET share.
+const GET: Spec = Spec {
+    group: Group::Server,
+    complexity: "O(N) for N entries",
+    flags: OWN,
+    tips: &["request_policy:all_nodes", "nondeterministic_output"],
+    ..Spec::NEW
+};
+/// The same for LEN.
+const LEN: Spec = Spec {
+    group: Group::Server,
+    complexity: "O(1)",
+    flags: OWN,
+    tips: &["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
+    ..Spec::NEW
+};
+/// The same for RESET.
+const RESET: Spec = Spec {
+    group: Group::Server,
+    complexity: "O(N) for N entries",
+    flags: OWN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    ..Spec::NEW
+};
 const TYPE: Arg = arg::one_of(
     "type",
     &[
@@ -30,9 +50,7 @@ pub(super) static COMMANDS: &[Command] = &[
             summary: "A container for commands about the log of slow commands.",
             since: "2.2.12",
             group: Group::Server,
-            complexity: "Depends on the subcommand",
-            arity: -2,
-            ..Spec::NEW
+            ..Spec::CONTAINER
         },
         subcommands: &[
             Command {
@@ -40,14 +58,10 @@ pub(super) static COMMANDS: &[Command] = &[
                     name: "get",
                     summary: "Answers the latest entries of the slow log.",
                     since: "2.2.12",
-                    group: Group::Server,
-                    complexity: "O(N) for N entries",
                     arity: -2,
-                    flags: OWN,
                     args: &[arg::integer("count").optional()],
-                    tips: GET_TIPS,
                     history: &[("4.0.0", "Each entry names the client's address and its name.")],
-                    ..Spec::NEW
+                    ..GET
                 },
                 run: Run::Server(slowlog_get),
                 ..Command::NEW
@@ -57,12 +71,8 @@ pub(super) static COMMANDS: &[Command] = &[
                     name: "len",
                     summary: "Counts the entries of the slow log.",
                     since: "2.2.12",
-                    group: Group::Server,
-                    complexity: "O(1)",
                     arity: 2,
-                    flags: OWN,
-                    tips: LEN_TIPS,
-                    ..Spec::NEW
+                    ..LEN
                 },
                 run: Run::Server(|s, id, _| len(s, id, LogKind::Slow)),
                 ..Command::NEW
@@ -72,27 +82,14 @@ pub(super) static COMMANDS: &[Command] = &[
                     name: "reset",
                     summary: "Empties the slow log.",
                     since: "2.2.12",
-                    group: Group::Server,
-                    complexity: "O(N) for N entries",
                     arity: 2,
-                    flags: OWN,
-                    tips: RESET_TIPS,
-                    ..Spec::NEW
+                    ..RESET
                 },
                 run: Run::Server(|s, id, _| reset(s, id, LogKind::Slow)),
                 ..Command::NEW
             },
             Command {
-                spec: Spec {
-                    name: "help",
-                    summary: "Lists the subcommands.",
-                    since: "6.2.0",
-                    group: Group::Server,
-                    complexity: "O(1)",
-                    arity: 2,
-                    flags: flag::LOADING.with(flag::STALE),
-                    ..Spec::NEW
-                },
+                spec: Spec { since: "6.2.0", group: Group::Server, ..Spec::HELP },
                 run: Run::Server(slowlog_help),
                 ..Command::NEW
             },
@@ -105,9 +102,7 @@ pub(super) static COMMANDS: &[Command] = &[
             summary: "A container for commands about the logs of slow and large commands.",
             since: "8.1.0",
             group: Group::Server,
-            complexity: "Depends on the subcommand",
-            arity: -2,
-            ..Spec::NEW
+            ..Spec::CONTAINER
         },
         subcommands: &[
             Command {
@@ -115,13 +110,9 @@ pub(super) static COMMANDS: &[Command] = &[
                     name: "get",
                     summary: "Answers the latest entries of a log.",
                     since: "8.1.0",
-                    group: Group::Server,
-                    complexity: "O(N) for N entries",
                     arity: 4,
-                    flags: OWN,
                     args: &[arg::integer("count"), TYPE],
-                    tips: GET_TIPS,
-                    ..Spec::NEW
+                    ..GET
                 },
                 run: Run::Server(commandlog_get),
                 ..Command::NEW
@@ -131,13 +122,9 @@ pub(super) static COMMANDS: &[Command] = &[
                     name: "len",
                     summary: "Counts the entries of a log.",
                     since: "8.1.0",
-                    group: Group::Server,
-                    complexity: "O(1)",
                     arity: 3,
-                    flags: OWN,
                     args: &[TYPE],
-                    tips: LEN_TIPS,
-                    ..Spec::NEW
+                    ..LEN
                 },
                 run: Run::Server(|s, id, argv| len(s, id, kind(&argv[2])?)),
                 ..Command::NEW
@@ -147,28 +134,15 @@ pub(super) static COMMANDS: &[Command] = &[
                     name: "reset",
                     summary: "Empties a log.",
                     since: "8.1.0",
-                    group: Group::Server,
-                    complexity: "O(N) for N entries",
                     arity: 3,
-                    flags: OWN,
                     args: &[TYPE],
-                    tips: RESET_TIPS,
-                    ..Spec::NEW
+                    ..RESET
                 },
                 run: Run::Server(|s, id, argv| reset(s, id, kind(&argv[2])?)),
                 ..Command::NEW
             },
             Command {
-                spec: Spec {
-                    name: "help",
-                    summary: "Lists the subcommands.",
-                    since: "8.1.0",
-                    group: Group::Server,
-                    complexity: "O(1)",
-                    arity: 2,
-                    flags: flag::LOADING.with(flag::STALE),
-                    ..Spec::NEW
-                },
+                spec: Spec { since: "8.1.0", group: Group::Server, ..Spec::HELP },
                 run: Run::Server(commandlog_help),
                 ..Command::NEW
             },

@@ -93,15 +93,9 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "setex",
             summary: "Sets a key to a string, with a time to live in seconds.",
             since: "2.0.0",
-            group: Group::String,
-            complexity: "O(1)",
-            arity: 4,
-            flags: flag::WRITE.with(flag::DENYOOM),
-            acl: acl::STRING,
-            keys: &[key(1).ow().update()],
             args: &[arg::key("key"), arg::integer("seconds"), arg::string("value")],
             deprecated: Some(("2.6.12", "`SET` with the `EX` argument")),
-            ..Spec::NEW
+            ..SET_WITH_TIME
         },
         run: Run::Keys(setex),
         ..Command::NEW
@@ -111,15 +105,9 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "psetex",
             summary: "Sets a key to a string, with a time to live in milliseconds.",
             since: "2.6.0",
-            group: Group::String,
-            complexity: "O(1)",
-            arity: 4,
-            flags: flag::WRITE.with(flag::DENYOOM),
-            acl: acl::STRING,
-            keys: &[key(1).ow().update()],
             args: &[arg::key("key"), arg::integer("milliseconds"), arg::string("value")],
             deprecated: Some(("2.6.12", "`SET` with the `PX` argument")),
-            ..Spec::NEW
+            ..SET_WITH_TIME
         },
         run: Run::Keys(psetex),
         ..Command::NEW
@@ -143,6 +131,17 @@ pub(super) static COMMANDS: &[Command] = &[
         ..Command::NEW
     },
 ];
+
+/// What SETEX and PSETEX share.
+const SET_WITH_TIME: Spec = Spec {
+    group: Group::String,
+    complexity: "O(1)",
+    arity: 4,
+    flags: flag::WRITE.with(flag::DENYOOM),
+    acl: acl::STRING,
+    keys: &[key(1).ow().update()],
+    ..Spec::NEW
+};
 
 /// The options of SET.
 #[derive(Debug, Default)]
