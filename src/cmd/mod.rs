@@ -8,6 +8,7 @@ pub mod list;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 pub mod zset;
 

@@ -634,13 +634,13 @@ options! {
     "list-compress-depth", COUNT, [], Now;
     /// Most members of a set of integers kept as an intset.
     set_max_intset_entries: u64 = 512;
-    "set-max-intset-entries", LONG, [], Later;
+    "set-max-intset-entries", LONG, [], Now;
     /// Most members of a set kept as a listpack.
     set_max_listpack_entries: u64 = 128;
-    "set-max-listpack-entries", LONG, [], Later;
+    "set-max-listpack-entries", LONG, [], Now;
     /// Longest member in it.
     set_max_listpack_value: u64 = 64;
-    "set-max-listpack-value", SIZE, [], Later;
+    "set-max-listpack-value", SIZE, [], Now;
     /// Most members of a sorted set kept as a listpack.
     zset_max_listpack_entries: u64 = 128;
     "zset-max-listpack-entries" | "zset-max-ziplist-entries", LONG, [], Now;

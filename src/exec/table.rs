@@ -9,6 +9,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::string::COMMANDS,
     &cmd::bitmap::COMMANDS,
     &cmd::zset::COMMANDS,
+    &cmd::set::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
     &cmd::list::COMMANDS,

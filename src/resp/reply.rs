@@ -134,6 +134,12 @@ impl<'a> Reply<'a> {
         self.out.append(elements.out);
     }
 
+    /// A whole set of bulk strings.
+    pub fn bulk_set(&mut self, members: Bulks) {
+        self.set(members.len);
+        self.out.append(members.out);
+    }
+
     /// The head of a map of `n` pairs, which follow.
     pub fn map(&mut self, n: usize) {
         match self.resp {

@@ -26,6 +26,12 @@ pub struct KeysCtx<'a> {
 }
 
 impl KeysCtx<'_> {
+    /// Whether there is an AOF or a replica, for which [`KeysCtx::propagate_as`] is to be told what
+    /// the command does not say.
+    pub fn is_feeding(&self) -> bool {
+        self.effects.is_feeding()
+    }
+
     /// What the AOF and the replicas get in place of the command as received; nothing, if `argv`
     /// is empty. Called several times it gives several commands, which become one transaction.
     pub fn propagate_as(&mut self, argv: &[&[u8]]) {
