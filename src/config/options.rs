@@ -622,10 +622,10 @@ options! {
 
     /// Most fields of a hash kept as a listpack.
     hash_max_listpack_entries: u64 = 512;
-    "hash-max-listpack-entries" | "hash-max-ziplist-entries", LONG, [], Later;
+    "hash-max-listpack-entries" | "hash-max-ziplist-entries", LONG, [], Now;
     /// Longest field or value in it.
     hash_max_listpack_value: u64 = 64;
-    "hash-max-listpack-value" | "hash-max-ziplist-value", SIZE, [], Later;
+    "hash-max-listpack-value" | "hash-max-ziplist-value", SIZE, [], Now;
     /// Size of a list's nodes: entries, or from -1 to -5 for 4 to 64 kb.
     list_max_listpack_size: i32 = -2;
     "list-max-listpack-size" | "list-max-ziplist-size", int(i32::MIN as i64, INT_MAX), [], Now;

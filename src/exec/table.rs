@@ -12,6 +12,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::set::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
+    &cmd::hash::COMMANDS,
     &cmd::list::COMMANDS,
     &cmd::server::COMMANDS,
     &[super::multi::COMMANDS],
