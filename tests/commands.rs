@@ -233,6 +233,14 @@ const DIFFERENCES: &[Difference] = &[
         lines: &["+arg noscores pure-token optional token=NOSCORES since=8.0.0"],
         reason: "Valkey 8.0 added NOSCORES",
     },
+    Difference {
+        command: "pfmerge",
+        lines: &[
+            "+arg sourcekey key optional multiple key_spec_index=1",
+            "-arg sourcekey key multiple key_spec_index=1",
+        ],
+        reason: "7.2 says that it may be left out",
+    },
 ];
 
 /// Commands whose arity says less than their argument tree, with the reason.
@@ -425,6 +433,8 @@ fn fault_of_rule(spec: &Spec, rule: &KeySpec) -> Option<String> {
     }
     match rule.begin {
         Begin::Index(0) => return Some("the command's name is no key".into()),
+        // The arguments of a range with an open end may all be left out.
+        Begin::Index(first) if first == arity && is_open(rule.find) => {}
         Begin::Index(first) if first >= arity => return Some(format!("no argument {first}")),
         Begin::Keyword("", _) | Begin::Keyword(_, 0) => return Some("an odd keyword".into()),
         _ => {}
@@ -440,6 +450,10 @@ fn fault_of_rule(spec: &Spec, rule: &KeySpec) -> Option<String> {
         (_, Find::KeyNum { num, first, .. }) if first <= num => Some("keys before count".into()),
         _ => None,
     }
+}
+
+fn is_open(find: Find) -> bool {
+    matches!(find, Find::Range { last: ..0, .. })
 }
 
 fn each(args: &[Arg], see: &mut impl FnMut(&Arg)) {

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod generic;
 pub mod hash;
 pub mod list;
+pub mod hyperloglog;
 pub mod pubsub;
 pub mod scan;
 pub mod server;

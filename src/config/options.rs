@@ -649,7 +649,7 @@ options! {
     "zset-max-listpack-value" | "zset-max-ziplist-value", SIZE, [], Now;
     /// Most bytes of a HyperLogLog in its sparse form.
     hll_sparse_max_bytes: u64 = 3000;
-    "hll-sparse-max-bytes", SIZE, [], Later;
+    "hll-sparse-max-bytes", SIZE, [], Now;
     /// Most bytes of a stream's node; 0 for no bound.
     stream_node_max_bytes: u64 = 4096;
     "stream-node-max-bytes", SIZE, [], Later;

@@ -10,6 +10,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::bitmap::COMMANDS,
     &cmd::zset::COMMANDS,
     &cmd::set::COMMANDS,
+    &cmd::hyperloglog::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
     &cmd::hash::COMMANDS,
