@@ -304,7 +304,7 @@ impl Setting for Option<PrimaryAddress> {
 
 /// `notify-keyspace-events`: which events are published, and on which kind of channel.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct NotifyFlags(u16);
+pub struct NotifyFlags(u32);
 
 impl NotifyFlags {
     /// `K`: on `__keyspace@<db>__:<key>`.
@@ -335,11 +335,23 @@ impl NotifyFlags {
     pub const MODULE: Self = Self(1 << 12);
     /// `n`: keys that come into being.
     pub const NEW: Self = Self(1 << 13);
-    /// `A`: all but misses and new keys.
+    /// `o`: values that others took the whole place of.
+    pub const OVERWRITTEN: Self = Self(1 << 14);
+    /// `c`: keys that hold another type since.
+    pub const TYPE_CHANGED: Self = Self(1 << 15);
+    /// `S`: on `__subkeyspace@<db>__:<key>`.
+    pub const SUBKEYSPACE: Self = Self(1 << 16);
+    /// `T`: on `__subkeyevent@<db>__:<event>`.
+    pub const SUBKEYEVENT: Self = Self(1 << 17);
+    /// `I`: on `__subkeyspaceitem@<db>__:<key>\n<field>`.
+    pub const SUBKEYSPACEITEM: Self = Self(1 << 18);
+    /// `V`: on `__subkeyspaceevent@<db>__:<event>|<key>`.
+    pub const SUBKEYSPACEEVENT: Self = Self(1 << 19);
+    /// `A`: all classes but misses, new keys, and values and types that changed.
     pub const ALL: Self = Self(0b1_0111_1111_1100);
 
     /// The letters in the order in which they are printed.
-    const LETTERS: [(char, Self); 14] = [
+    const LETTERS: [(char, Self); 20] = [
         ('g', Self::GENERIC),
         ('$', Self::STRING),
         ('l', Self::LIST),
@@ -351,9 +363,15 @@ impl NotifyFlags {
         ('t', Self::STREAM),
         ('d', Self::MODULE),
         ('n', Self::NEW),
+        ('o', Self::OVERWRITTEN),
+        ('c', Self::TYPE_CHANGED),
         ('K', Self::KEYSPACE),
         ('E', Self::KEYEVENT),
         ('m', Self::KEY_MISS),
+        ('S', Self::SUBKEYSPACE),
+        ('T', Self::SUBKEYEVENT),
+        ('I', Self::SUBKEYSPACEITEM),
+        ('V', Self::SUBKEYSPACEEVENT),
     ];
 
     /// Whether all of `other` is in this.
@@ -595,13 +613,17 @@ mod tests {
             ("gn", "gn"),
             ("AKm", "AKm"),
             ("Anm", "Anm"),
+            ("KEAoc", "AocKE"),
+            ("VITSmKEconA", "AnocKEmSTIV"),
         ] {
             assert_eq!(flags(given).as_deref(), Ok(printed), "{given:?}");
         }
         let reason = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
         assert_eq!(flags("q"), Err(reason.to_owned()));
         assert_eq!(lines(&NotifyFlags::ALL, false), ["\"A\""]);
-        assert!(!NotifyFlags::ALL.intersects(NotifyFlags::KEY_MISS.union(NotifyFlags::NEW)));
+        let apart = NotifyFlags::KEY_MISS.union(NotifyFlags::NEW);
+        let apart = apart.union(NotifyFlags::OVERWRITTEN).union(NotifyFlags::TYPE_CHANGED);
+        assert!(!NotifyFlags::ALL.intersects(apart));
     }
 
     #[test]

@@ -403,7 +403,7 @@ pub(super) const OTHER_VALUES: &[(&str, &str)] = &[
     ("latency-monitor-threshold", "100"),
     ("latency-tracking", "no"),
     ("latency-tracking-info-percentiles", "1 99.999999"),
-    ("notify-keyspace-events", "KEAnm"),
+    ("notify-keyspace-events", "KEAnmocSTIV"),
     ("hash-max-listpack-entries", "0"),
     ("hash-max-listpack-value", "1kb"),
     ("list-max-listpack-size", "-5"),

@@ -17,10 +17,9 @@ fn class_flag(class: EventClass) -> Option<NotifyFlags> {
         EventClass::Evicted => NotifyFlags::EVICTED,
         EventClass::New => NotifyFlags::NEW,
         EventClass::KeyMiss => NotifyFlags::KEY_MISS,
-        EventClass::Overwritten
-        | EventClass::TypeChanged
-        | EventClass::Silent
-        | EventClass::Database => return None,
+        EventClass::Overwritten => NotifyFlags::OVERWRITTEN,
+        EventClass::TypeChanged => NotifyFlags::TYPE_CHANGED,
+        EventClass::Silent | EventClass::Database => return None,
     })
 }
 

@@ -74,6 +74,10 @@ impl Event {
     pub const DEL: Self = Self::generic("del");
     /// A key came to be.
     pub const NEW: Self = Self { name: "new", class: EventClass::New };
+    /// Another value took the whole place of a key's.
+    pub const OVERWRITTEN: Self = Self { name: "overwritten", class: EventClass::Overwritten };
+    /// The other value is of another type.
+    pub const TYPE_CHANGED: Self = Self { name: "type_changed", class: EventClass::TypeChanged };
     /// A key was looked for and is not there.
     pub const KEY_MISS: Self = Self { name: "keymiss", class: EventClass::KeyMiss };
     /// Nothing that subscribers hear of.

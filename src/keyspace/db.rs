@@ -5,7 +5,7 @@ use super::{Database, Edit, Event, Held, Keyspace, Lfu, Shared, Vacancy};
 use crate::ds::dict::{OccupiedSlot, Slot};
 use crate::ds::entry::NewValue;
 use crate::resp::CmdError;
-use crate::types::{self, Collection, Entry, Str, Text, new_string};
+use crate::types::{self, Collection, Entry, Str, Text, Type, new_string};
 
 /// How reading a key changes its access clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -218,7 +218,7 @@ impl<'a> Db<'a> {
 
     /// Puts a collection at `key` whatever it held, without a deadline, as the `STORE` commands do:
     /// told as `event`. An empty one removes the key, told as `del`; whether the key is there after.
-    pub fn store(&mut self, key: &[u8], value: impl Collection, event: Event) -> bool {
+    pub fn store<T: Collection>(&mut self, key: &[u8], value: T, event: Event) -> bool {
         if value.is_empty() {
             self.delete(key, Event::DEL);
             return false;
@@ -226,6 +226,7 @@ impl<'a> Db<'a> {
         let value = NewValue::Other(value.into_value());
         match self.upsert(key) {
             Ok(mut edit) => {
+                edit.overwritten_by(T::TYPE);
                 edit.set(value, None);
                 edit.done(event);
             }
@@ -300,6 +301,7 @@ impl<'a> Db<'a> {
         let value = new_string(text);
         match self.upsert(key) {
             Ok(mut edit) => {
+                edit.overwritten_by(Type::String);
                 edit.set(value, deadline);
                 edit.done(event);
             }
@@ -311,6 +313,16 @@ impl<'a> Db<'a> {
     pub fn tell(&mut self, key: &[u8], event: Event) {
         let db = self.index;
         self.keyspace.shared.tell(db, key, event);
+    }
+
+    /// Names what happened to a value of type `was` which was removed to make room for the one that
+    /// `key` holds now.
+    pub fn tell_overwritten(&mut self, key: &[u8], was: Type) {
+        let db = self.index;
+        let (database, shared) = self.keyspace.parts(db);
+        if let Some(entry) = database.peek(key) {
+            shared.tell_overwritten(db, key, was, Type::of(entry));
+        }
     }
 
     /// Removes `key`; whether it was there.

@@ -6,7 +6,7 @@ use crate::ds::dict::{OccupiedSlot, VacantSlot};
 use crate::ds::entry::{NewValue, ValueRef};
 use crate::ds::sds::Sds;
 use crate::types::{
-    Collection, Entry, Hash, Str, Value, elements, new_string, next_field_deadline,
+    Collection, Entry, Hash, Str, Type, Value, elements, new_string, next_field_deadline,
 };
 
 /// One existing key held for writing. It ends with [`Edit::done`], [`Edit::delete`] or
@@ -178,6 +178,14 @@ impl<'d> Edit<'d> {
         }
     }
 
+    /// A value of type `by` is about to take the whole place of this one, whatever it is: what is
+    /// told of that. The replacement and `done` come after.
+    #[inline]
+    pub fn overwritten_by(&mut self, by: Type) {
+        let entry = self.slot.get();
+        self.place.shared.tell_overwritten(self.place.db, entry.key(), Type::of(entry), by);
+    }
+
     /// Names one more event of the same change; `done` comes after.
     pub fn event(&mut self, event: Event) {
         self.tell_new();
@@ -192,11 +200,14 @@ impl<'d> Edit<'d> {
     }
 
     /// Removes the key to make room for another under its name: those who watch it are told,
-    /// subscribers hear of what comes instead.
-    pub fn delete_untold(self) {
+    /// subscribers hear of what comes instead. The type of what went, which
+    /// [`Db::tell_overwritten`](super::Db::tell_overwritten) asks for then.
+    pub fn delete_untold(self) -> Type {
         let (entry, place) = self.take();
+        let kind = Type::of(&entry);
         place.shared.tell(place.db, entry.key(), Event::SILENT);
         place.shared.free_entry(entry);
+        kind
     }
 
     /// Removes the key and hands it out, to be put elsewhere with [`Db::adopt`](super::Db::adopt). The

@@ -1,7 +1,7 @@
 //! What all databases share: the time, what changed, statistics, and what waits to be freed.
 
 use super::{Change, Database, Event, Lfu};
-use crate::types::Entry;
+use crate::types::{Entry, Type};
 
 /// State beside the databases.
 #[derive(Debug, Default)]
@@ -41,6 +41,9 @@ pub enum Listener {
     Notifications = 4,
     /// A client waits for a key to be filled.
     Blocked = 8,
+    /// `notify-keyspace-events` names the classes that tell of values overwritten, which are recorded
+    /// for nobody else.
+    Overwrites = 16,
 }
 
 /// Counters of the keyspace.
@@ -192,6 +195,18 @@ impl Shared {
     pub fn tell(&mut self, db: u32, key: &[u8], event: Event) {
         if self.listeners != 0 {
             self.changes.push(Change { db, key: key.into(), event, fields: Vec::new() });
+        }
+    }
+
+    /// The whole value of a key, of type `was`, gives way to one of type `is`.
+    #[inline]
+    pub(super) fn tell_overwritten(&mut self, db: u32, key: &[u8], was: Type, is: Type) {
+        if !self.has_listener(Listener::Overwrites) {
+            return;
+        }
+        self.tell(db, key, Event::OVERWRITTEN);
+        if was != is {
+            self.tell(db, key, Event::TYPE_CHANGED);
         }
     }
 

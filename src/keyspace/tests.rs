@@ -2,9 +2,10 @@
 //! every count and the contents of a snapshot follow.
 
 use super::{Capture, Database, Db, Event, EventClass, Keyspace, Listener};
+use crate::config::Config;
 use crate::ds::dict::tag;
 use crate::stdx::hash::Seed;
-use crate::types::{Entry, Str, new_string};
+use crate::types::{Entry, Set, Str, new_string};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -670,6 +671,39 @@ fn a_live_key_is_drawn_however_many_are_past_their_deadline() {
         assert_eq!(keyspace.db(0).random_key(&mut rng).as_deref(), Some(&b"alive"[..]));
         assert_eq!(keyspace.total_keys() == 5001, keeps);
     }
+}
+
+#[test]
+fn values_overwritten_are_told_to_those_who_asked() {
+    let mut keyspace = Keyspace::new(1, Seed::new(1, 2));
+    let set = || {
+        let mut set = Set::new();
+        set.add(b"1", &Config::default().limits(Seed::new(1, 2)));
+        set
+    };
+    let told = |keyspace: &mut Keyspace| {
+        let changes = keyspace.shared.take_changes();
+        changes.iter().map(|change| change.event.name).collect::<Vec<_>>().join(" ")
+    };
+    keyspace.shared.listen(Listener::Notifications, true);
+    keyspace.db(0).set_string(b"k", &b"v"[..], None, SET);
+    keyspace.db(0).set_string(b"k", &b"v"[..], None, SET);
+    assert_eq!(told(&mut keyspace), "new set set");
+    keyspace.shared.listen(Listener::Overwrites, true);
+    keyspace.db(0).set_string(b"k", &b"v"[..], None, SET);
+    assert_eq!(told(&mut keyspace), "overwritten set");
+    keyspace.db(0).store(b"k", set(), SET);
+    assert_eq!(told(&mut keyspace), "overwritten type_changed set");
+    keyspace.db(0).store(b"k", set(), SET);
+    assert_eq!(told(&mut keyspace), "overwritten set");
+    keyspace.db(0).store(b"new", set(), SET);
+    assert_eq!(told(&mut keyspace), "new set");
+    keyspace.db(0).set_string(b"k", &b"v"[..], None, SET);
+    assert_eq!(told(&mut keyspace), "overwritten type_changed set");
+    let was = keyspace.db(0).edit(b"k").expect("it is there").delete_untold();
+    keyspace.db(0).store(b"k", set(), SET);
+    keyspace.db(0).tell_overwritten(b"k", was);
+    assert_eq!(told(&mut keyspace), " new set overwritten type_changed");
 }
 
 #[test]

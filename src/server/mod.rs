@@ -117,8 +117,12 @@ impl Server {
         };
         self.stats.configure(&self.config);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
-        let wanted = self.config.notify_keyspace_events.intersects(channels);
+        let flags = self.config.notify_keyspace_events;
+        let wanted = flags.intersects(channels);
         self.keyspace.shared.listen(Listener::Notifications, wanted);
+        let overwrites = NotifyFlags::OVERWRITTEN.union(NotifyFlags::TYPE_CHANGED);
+        let wanted = wanted && flags.intersects(overwrites);
+        self.keyspace.shared.listen(Listener::Overwrites, wanted);
     }
 
     /// Whether a new session must authenticate.

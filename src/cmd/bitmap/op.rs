@@ -8,7 +8,7 @@ use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key, range};
 use crate::stdx::bits::{self, Combination};
-use crate::types::{Str, Value};
+use crate::types::{Str, Type, Value};
 
 /// This command.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -80,6 +80,7 @@ fn bitop(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let value = NewValue::Other(Value::Raw(result));
     match c.db.upsert(destination) {
         Ok(mut edit) => {
+            edit.overwritten_by(Type::String);
             edit.set(value, None);
             edit.done(SET);
         }

@@ -2,7 +2,7 @@
 
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
-use crate::keyspace::Event;
+use crate::keyspace::{Edit, Event};
 use crate::persist::rdb::{self, DumpValue, Loaded, PayloadError};
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
@@ -148,13 +148,14 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         c.reply.ok();
         return DONE;
     }
-    if let Some(old) = old {
-        old.delete_untold();
-    }
+    let replaced = old.map(Edit::delete_untold);
     let mut entry = Entry::new(key, new_string(&bytes), deadline);
     let clock = c.db.access_clock(options.idle_seconds, options.frequency);
     entry.set_clock(clock);
     c.db.adopt(entry);
+    if let Some(kind) = replaced {
+        c.db.tell_overwritten(key, kind);
+    }
     c.db.done(key, Event::generic("restore"));
     if let Some(at) = deadline.filter(|_| !options.absolute) {
         propagate_absolute(c, argv, at);

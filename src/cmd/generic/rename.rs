@@ -122,18 +122,22 @@ fn rename_key(c: &mut KeysCtx<'_>, argv: &Argv<'_>, over: bool) -> Result<bool, 
     if from == to {
         return Ok(over);
     }
+    let mut replaced = None;
     if let Some(taken) = c.db.edit(to) {
         if !over {
             taken.unchanged();
             return Ok(false);
         }
-        taken.delete_untold();
+        replaced = Some(taken.delete_untold());
     }
     let edit = c.db.edit(from).expect("it was there just now");
     let entry = edit.take_out().rename(to);
     c.db.adopt(entry);
     c.db.tell(from, Event::generic("rename_from"));
     c.db.done(to, Event::generic("rename_to"));
+    if let Some(kind) = replaced {
+        c.db.tell_overwritten(to, kind);
+    }
     Ok(true)
 }
 
@@ -160,16 +164,20 @@ fn copy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         return DONE;
     };
     let mut target = c.db.other(index)?;
+    let mut replaced = None;
     if let Some(taken) = target.edit(to) {
         if !replace {
             taken.unchanged();
             c.reply.int(0);
             return DONE;
         }
-        taken.delete_untold();
+        replaced = Some(taken.delete_untold());
     }
     target.adopt(copied);
     target.done(to, Event::generic("copy_to"));
+    if let Some(kind) = replaced {
+        target.tell_overwritten(to, kind);
+    }
     c.reply.int(1);
     DONE
 }

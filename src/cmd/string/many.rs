@@ -8,7 +8,7 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Arg, Group, Spec, acl, arg, counted, flag, range};
-use crate::types::{Str, new_string};
+use crate::types::{Str, Type, new_string};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -201,6 +201,7 @@ fn set_and_propagate(c: &mut KeysCtx<'_>, key: &[u8], value: &[u8], deadline: De
             let value_as_held = new_string(value);
             match c.db.upsert(key) {
                 Ok(mut edit) => {
+                    edit.overwritten_by(Type::String);
                     edit.set_value(value_as_held);
                     edit.done(SET);
                 }

@@ -8,7 +8,7 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Group, KeyFlags, Spec, acl, arg, flag, key, keyflag};
-use crate::types::{Text, new_string};
+use crate::types::{Text, Type, new_string};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -302,6 +302,7 @@ fn store(
                 return Ok(false);
             }
             let value = new_string(value);
+            edit.overwritten_by(Type::String);
             match deadline {
                 Deadline::Keep => edit.set_value(value),
                 Deadline::Clear => edit.set(value, None),
