@@ -3,6 +3,9 @@
 //! A list changes to a quicklist before an addition would exceed `list-max-listpack-size`, and back
 //! when what is left after a removal is one node of half these limits at most.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::{ControlFlow, Range};
 
 use super::{Collection, Limits, Type, Value};
