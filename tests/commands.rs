@@ -234,6 +234,26 @@ const DIFFERENCES: &[Difference] = &[
         reason: "Valkey 8.0 added NOSCORES",
     },
     Difference {
+        command: "blpop",
+        lines: &["+flags blocking write", "-flags blocking noscript write"],
+        reason: "7.2 lets scripts call it, which answers at once",
+    },
+    Difference {
+        command: "brpop",
+        lines: &["+flags blocking write", "-flags blocking noscript write"],
+        reason: "7.2 lets scripts call it, which answers at once",
+    },
+    Difference {
+        command: "blmove",
+        lines: &["+flags blocking denyoom write", "-flags blocking denyoom noscript write"],
+        reason: "7.2 lets scripts call it, which answers at once",
+    },
+    Difference {
+        command: "brpoplpush",
+        lines: &["+flags blocking denyoom write", "-flags blocking denyoom noscript write"],
+        reason: "7.2 lets scripts call it, which answers at once",
+    },
+    Difference {
         command: "pfmerge",
         lines: &[
             "+arg sourcekey key optional multiple key_spec_index=1",
