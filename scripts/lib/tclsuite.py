@@ -33,6 +33,18 @@ START_WAIT_ENDS = START_WAIT + (
     '        if {![is_alive [list pid $pid]] && ![regexp -- " PID: $pid" [exec cat $stdout]]} {set maxiter 0}\n'
 )
 
+# 7.2 keeps small lists and small sets of strings as listpacks, where 7.0 knew one encoding for every
+# list and a table for such sets. Nothing else of what the suite expects is changed.
+ENCODING_IS = "    set val [r object encoding $key]\n    assert_match $enc $val\n"
+ENCODING_IS_OF_7_2 = (
+    "    set val [r object encoding $key]\n"
+    '    if {$val eq "listpack"} {\n'
+    '        if {$enc eq "quicklist"} {return}\n'
+    '        if {$enc eq "hashtable" && [r type $key] eq "set"} {return}\n'
+    "    }\n"
+    "    assert_match $enc $val\n"
+)
+
 
 class Unavailable(Exception):
     """Something that the suite needs is not there; the text says what to do."""
@@ -205,6 +217,10 @@ class Runner:
                 if START_WAIT not in text:
                     raise Unavailable("tests/support/server.tcl is not that of redis " + VERSION)
                 text = text.replace(START_WAIT, START_WAIT_ENDS)
+            if entry.name == "test.tcl":
+                if ENCODING_IS not in text:
+                    raise Unavailable("tests/support/test.tcl is not that of redis " + VERSION)
+                text = text.replace(ENCODING_IS, ENCODING_IS_OF_7_2)
             (folder / "tests" / "support" / entry.name).write_text(text)
         for role in ("redis-server", "redis-sentinel"):
             (folder / "src" / role).symlink_to(self.server)
