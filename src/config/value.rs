@@ -192,7 +192,7 @@ fn parse_octal(word: &str, max: u32) -> Result<u32, Reason> {
 
 /// A memory size: digits and one of the units `b k kb m mb g gb`, in any case. Sizes past 64 bits
 /// saturate, so that the bounds refuse them.
-pub(super) fn parse_memory(word: &str) -> Option<u64> {
+pub fn parse_memory(word: &str) -> Option<u64> {
     let unit_at = word.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(word.len());
     let (digits, unit) = word.split_at(unit_at);
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {

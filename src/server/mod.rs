@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::config::special::NotifyFlags;
 use crate::effects::{Effects, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener};
+use crate::persist::rdb::Dumper;
 use crate::pubsub::Pubsub;
 use crate::resp::Reply;
 use crate::spec::{CommandId, Table};
@@ -47,6 +48,8 @@ pub struct Server {
     pub replication_id: String,
     /// Randomness, from a seed.
     pub rng: SmallRng,
+    /// Makes DUMP payloads.
+    pub dumper: Dumper,
     /// Who is subscribed to what.
     pub pubsub: Pubsub,
     /// Clients that see every command.
@@ -85,6 +88,7 @@ impl Server {
             facts,
             replication_id,
             rng,
+            dumper: Dumper::default(),
             pubsub: Pubsub::default(),
             monitors: Vec::new(),
             pause: Pause::default(),

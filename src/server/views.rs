@@ -5,6 +5,7 @@ use crate::client::{ClientId, Session};
 use crate::config::Config;
 use crate::effects::{Effects, Op};
 use crate::keyspace::{Db, KnownHash, Touch};
+use crate::persist::rdb::Dumper;
 use crate::resp::{Argv, Reply};
 use crate::types::Limits;
 use rand::rngs::SmallRng;
@@ -22,6 +23,8 @@ pub struct KeysCtx<'a> {
     pub limits: &'a Limits,
     /// Randomness.
     pub rng: &'a mut SmallRng,
+    /// Makes DUMP payloads.
+    pub dumper: &'a mut Dumper,
     effects: &'a mut Effects,
 }
 
@@ -66,7 +69,7 @@ impl Server {
     /// The view of a data command of client `id`.
     #[inline]
     pub fn keys_ctx(&mut self, id: ClientId, argv: &Argv<'_>) -> KeysCtx<'_> {
-        let Self { keyspace, clients, effects, config, limits, rng, .. } = self;
+        let Self { keyspace, clients, effects, config, limits, rng, dumper, .. } = self;
         let session = clients.running(id);
         let touch = if session.flags.no_touch { Touch::Leave } else { Touch::Use };
         let known = match argv.first_key_hash() {
@@ -79,6 +82,7 @@ impl Server {
             config,
             limits,
             rng,
+            dumper,
             effects,
         }
     }

@@ -2,12 +2,13 @@
 
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::ds::entry::NewValue;
 use crate::keyspace::{Edit, Event};
-use crate::persist::rdb::{self, DumpValue, Loaded, PayloadError};
+use crate::persist::rdb::{self, Loaded, PayloadError};
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key};
-use crate::types::{Entry, Str, new_string};
+use crate::types::{Entry, new_string};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -63,14 +64,8 @@ pub(super) static COMMANDS: &[Command] = &[
 
 fn dump(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let compress = c.config.rdbcompression;
-    let payload = c.db.fetch(&argv[1]).and_then(Str::of).map(|value| {
-        let value = match value {
-            Str::Int(n) => DumpValue::Int(n),
-            Str::Bytes(bytes) => DumpValue::Str(bytes),
-            Str::Shared(bytes) => DumpValue::Str(bytes),
-        };
-        rdb::dump(value, compress)
-    });
+    let dumper = &mut *c.dumper;
+    let payload = c.db.fetch(&argv[1]).map(|entry| dumper.dump(entry, compress));
     match payload {
         Some(payload) => c.reply.bulk(&payload),
         None => c.reply.null(),
@@ -129,7 +124,7 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         // Times are signed numbers in requests and replies.
         (after, false) => Some(now.saturating_add(after).min(i64::MAX as u64)),
     };
-    let loaded = rdb::restore(&argv[3]).map_err(|error| match error {
+    let loaded = rdb::restore(&argv[3], c.limits).map_err(|error| match error {
         PayloadError::BadVersionOrChecksum => {
             CmdError::Msg("DUMP payload version or checksum are wrong")
         }
@@ -137,7 +132,6 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             CmdError::Msg("Bad data format")
         }
     })?;
-    let Loaded::Str(bytes) = loaded;
     let old = c.db.edit(key);
     if deadline.is_some_and(|at| at <= now) {
         // Its time is over: nothing is created, and what was there is gone.
@@ -149,7 +143,10 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         return DONE;
     }
     let replaced = old.map(Edit::delete_untold);
-    let mut entry = Entry::new(key, new_string(&bytes), deadline);
+    let mut entry = match loaded {
+        Loaded::Str(bytes) => Entry::new(key, new_string(&bytes), deadline),
+        Loaded::Value(value) => Entry::new(key, NewValue::Other(value), deadline),
+    };
     let clock = c.db.access_clock(options.idle_seconds, options.frequency);
     entry.set_clock(clock);
     c.db.adopt(entry);

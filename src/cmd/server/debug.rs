@@ -1,7 +1,7 @@
 //! DEBUG: what tests need.
 
 use super::config::rewrite_file;
-use super::digest;
+use super::{digest, inspect};
 use crate::client::{ClientId, Closing};
 use crate::cmd::args::{Args, float, int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
@@ -9,11 +9,9 @@ use crate::config::rewrite::Missing;
 use crate::ds::dict::{DictStats, ResizePolicy};
 use crate::effects::Action;
 use crate::keyspace::Event;
-use crate::persist::rdb::{self, DumpValue};
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
 use crate::spec::{Group, Spec, flag};
-use crate::types::{self, Str};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -43,9 +41,11 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("sleep", 1, 1, sleep),
     ("jmap", 0, 0, ok),
     ("set-active-expire", 1, 1, set_active_expire),
-    ("object", 1, 2, object),
+    ("object", 1, 2, inspect::object),
     ("config-rewrite-force-all", 0, 0, config_rewrite_force_all),
-    ("sdslen", 1, 1, sdslen),
+    ("sdslen", 1, 1, inspect::sdslen),
+    ("listpack", 1, 1, inspect::listpack),
+    ("quicklist", 1, 2, inspect::quicklist),
     ("digest", 0, 0, digest_all),
     ("digest-value", 0, usize::MAX, digest_value),
     ("stringmatch-len", 2, 2, stringmatch_len),
@@ -56,7 +56,7 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("replybuffer", 2, 2, replybuffer),
     ("replybuffer-peak-reset-time", 1, 1, ok),
     ("replybuffer-resizing", 1, 1, ok),
-    ("quicklist-packed-threshold", 1, 1, ok),
+    ("quicklist-packed-threshold", 1, 1, inspect::packed_threshold),
     ("set-disable-deny-scripts", 1, 1, ok),
     ("pause-cron", 1, 1, pause_cron),
     ("populate", 1, 3, populate),
@@ -117,52 +117,8 @@ fn pause_cron(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
     DONE
 }
 
-fn object(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
-    let key = args.any()?;
-    let db = s.clients.running(id).db;
-    let now = s.now_ms();
-    let entry = s.keyspace.database(db).peek(key).ok_or(CmdError::NoSuchKey)?;
-    let value = match Str::of(entry) {
-        Some(Str::Int(n)) => DumpValue::Int(n),
-        Some(Str::Bytes(bytes)) => DumpValue::Str(bytes),
-        Some(Str::Shared(bytes)) => DumpValue::Str(bytes),
-        None => return Err(CmdError::WrongType),
-    };
-    // A payload has one type byte before the value, and ten bytes of version and checksum behind.
-    let serialized = rdb::dump(value, s.config.rdbcompression).len() - 11;
-    let text = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{serialized} lru:{} \
-         lru_seconds_idle:{}",
-        entry.key().as_ptr(),
-        types::encoding_name(entry),
-        entry.clock(),
-        types::idle_seconds(entry, now)
-    );
-    s.reply(id).simple(&text);
-    DONE
-}
-
 fn config_rewrite_force_all(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
     rewrite_file(s, id, Missing::All)
-}
-
-fn sdslen(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
-    let key = args.any()?;
-    let db = s.clients.running(id).db;
-    let entry = s.keyspace.database(db).peek(key).ok_or(CmdError::NoSuchKey)?;
-    let Some(Str::Bytes(bytes)) = Str::of(entry) else {
-        return Err(CmdError::Msg("Not an sds encoded string."));
-    };
-    let (length, held) = (bytes.len(), entry.alloc_size());
-    let spare = types::spare_bytes(entry);
-    let text = format!(
-        "key_sds_len:{}, key_sds_avail:0, key_zmalloc: {held}, val_sds_len:{length}, \
-         val_sds_avail:{spare}, val_zmalloc: {}",
-        key.len(),
-        types::value_bytes(entry)
-    );
-    s.reply(id).simple(&text);
-    DONE
 }
 
 fn digest_all(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
@@ -370,6 +326,8 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "    Answer this error.",
             "HTSTATS <dbid>",
             "    The hash table of a database.",
+            "LISTPACK <key>",
+            "    Write the listpack that holds a value to the log.",
             "LOG <message>",
             "    Write to the log.",
             "OBJECT <key>",
@@ -380,6 +338,10 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "    Make so many string keys.",
             "PROTOCOL <type>",
             "    Answer a reply of this type.",
+            "QUICKLIST <key>",
+            "    Write the nodes of a list to the log.",
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            "    From which size on an element of a list has a node of its own; 0 as usual.",
             "SDSLEN <key>",
             "    Lengths and room of a string.",
             "SEGFAULT",

@@ -6,6 +6,7 @@ mod config;
 mod debug;
 mod digest;
 mod info;
+mod inspect;
 mod latency;
 mod lolwut;
 mod memory;

@@ -3,6 +3,8 @@
 
 use super::code;
 use crate::stdx::lzf;
+use crate::stdx::num::parse_f64;
+use std::borrow::Cow;
 
 /// What is wrong with the input, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,14 +69,62 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// The encoding is not known, or the string not whole.
     pub fn string(&mut self) -> Result<Vec<u8>, Corrupt> {
-        match self.prefix()? {
-            Prefix::Length(len) => Ok(self.bytes(len)?.to_vec()),
-            Prefix::Encoding(code::INT_8) => Ok(text(i8::from_le_bytes(self.array()?))),
-            Prefix::Encoding(code::INT_16) => Ok(text(i16::from_le_bytes(self.array()?))),
-            Prefix::Encoding(code::INT_32) => Ok(text(i32::from_le_bytes(self.array()?))),
-            Prefix::Encoding(code::LZF) => self.lzf_string(),
-            Prefix::Encoding(_) => Err(self.corrupt("unknown string encoding")),
+        self.text().map(Cow::into_owned)
+    }
+
+    /// Like [`Decoder::string`], without a copy of what stands there as it is.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn text(&mut self) -> Result<Cow<'a, [u8]>, Corrupt> {
+        let made = match self.prefix()? {
+            Prefix::Length(len) => return Ok(Cow::Borrowed(self.bytes(len)?)),
+            Prefix::Encoding(code::INT_8) => text(i8::from_le_bytes(self.array()?)),
+            Prefix::Encoding(code::INT_16) => text(i16::from_le_bytes(self.array()?)),
+            Prefix::Encoding(code::INT_32) => text(i32::from_le_bytes(self.array()?)),
+            Prefix::Encoding(code::LZF) => self.lzf_string()?,
+            Prefix::Encoding(_) => return Err(self.corrupt("unknown string encoding")),
+        };
+        Ok(Cow::Owned(made))
+    }
+
+    /// Reads a number of eight bytes, little-endian.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn u64_le(&mut self) -> Result<u64, Corrupt> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// Reads a double of eight bytes, little-endian.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn double(&mut self) -> Result<f64, Corrupt> {
+        self.array().map(f64::from_le_bytes)
+    }
+
+    /// Reads a double as Redis wrote them before version 8: text behind a byte that is its length, or
+    /// stands for what has no digits.
+    ///
+    /// # Errors
+    /// It is not whole, or no text of a number.
+    pub fn text_double(&mut self) -> Result<f64, Corrupt> {
+        match self.byte()? {
+            code::DOUBLE_NAN => Ok(f64::NAN),
+            code::DOUBLE_INF => Ok(f64::INFINITY),
+            code::DOUBLE_NEG_INF => Ok(f64::NEG_INFINITY),
+            len => {
+                let text = self.bytes(len.into())?;
+                parse_f64(text).ok_or(self.corrupt("the text of no number"))
+            }
         }
+    }
+
+    /// How many bytes are left to be read.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.rest.len()
     }
 
     /// Ends the reading.
@@ -125,7 +175,9 @@ impl<'a> Decoder<'a> {
         self.rest = rest;
     }
 
-    fn corrupt(&self, what: &'static str) -> Corrupt {
+    /// What is wrong where the reading has come to.
+    #[must_use]
+    pub fn corrupt(&self, what: &'static str) -> Corrupt {
         Corrupt { at: self.at, what }
     }
 }

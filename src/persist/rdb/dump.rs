@@ -2,19 +2,13 @@
 
 use super::decode::Decoder;
 use super::encode::Encoder;
-use super::object::{self, LoadError, Loaded, type_byte};
+use super::load::load;
+use super::object::{LoadError, Loaded, Saved};
+use super::save::save;
 use super::{VERSION, is_readable_version};
 use crate::stdx::crc::crc64;
 use crate::stdx::lzf::Compressor;
-
-/// A value to be dumped.
-#[derive(Clone, Copy, Debug)]
-pub enum DumpValue<'a> {
-    /// A string.
-    Str(&'a [u8]),
-    /// A string that is held as an integer.
-    Int(i64),
-}
+use crate::types::Limits;
 
 /// Why a payload was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,60 +42,67 @@ impl From<LoadError> for PayloadError {
     }
 }
 
-/// The payload of `value`; with `compress`, longer strings in it are compressed.
-///
-/// Where payloads are made again and again, [`dump_with`] saves the compressor's table.
-#[must_use]
-pub fn dump(value: DumpValue<'_>, compress: bool) -> Vec<u8> {
-    dump_with(value, compress.then(Compressor::new).as_mut())
+/// Makes payloads, one after another, with one table of the compressor.
+#[derive(Default)]
+pub struct Dumper {
+    /// Made when first needed: its table is large.
+    compressor: Option<Compressor>,
 }
 
-/// The payload of `value`, with longer strings in it compressed if there is a compressor.
-#[must_use]
-pub fn dump_with(value: DumpValue<'_>, compressor: Option<&mut Compressor>) -> Vec<u8> {
-    let mut payload = Vec::new();
-    let mut encoder = Encoder::new(&mut payload, compressor);
-    match value {
-        DumpValue::Str(bytes) => {
-            encoder.byte(type_byte::STRING);
-            encoder.string(bytes);
-        }
-        DumpValue::Int(int) => {
-            encoder.byte(type_byte::STRING);
-            encoder.int_string(int);
-        }
+impl std::fmt::Debug for Dumper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dumper").finish_non_exhaustive()
     }
-    payload.extend_from_slice(&VERSION.to_le_bytes());
-    let checksum = crc64(0, &payload);
-    payload.extend_from_slice(&checksum.to_le_bytes());
-    payload
 }
 
-/// The value in `payload`.
+impl Dumper {
+    /// The payload of `value`; with `compress`, longer strings in it are compressed.
+    #[must_use]
+    pub fn dump<'v>(&mut self, value: impl Into<Saved<'v>>, compress: bool) -> Vec<u8> {
+        let mut payload = self.value(value, compress);
+        payload.extend_from_slice(&VERSION.to_le_bytes());
+        let checksum = crc64(0, &payload);
+        payload.extend_from_slice(&checksum.to_le_bytes());
+        payload
+    }
+
+    /// The same without version and checksum: the type byte and the value.
+    #[must_use]
+    pub fn value<'v>(&mut self, value: impl Into<Saved<'v>>, compress: bool) -> Vec<u8> {
+        let compressor = compress.then(|| self.compressor.get_or_insert_default());
+        let mut out = Vec::new();
+        save(value.into(), &mut Encoder::new(&mut out, compressor));
+        out
+    }
+}
+
+/// The value in `payload`, in the encoding that `limits` ask for.
 ///
 /// # Errors
 /// The version is not known, the checksum wrong, or the whole not one value.
-pub fn restore(payload: &[u8]) -> Result<Loaded, PayloadError> {
-    let value = verified(payload).ok_or(PayloadError::BadVersionOrChecksum)?;
+pub fn restore(payload: &[u8], limits: &Limits) -> Result<Loaded, PayloadError> {
+    let (value, version) = verified(payload).ok_or(PayloadError::BadVersionOrChecksum)?;
     let mut input = Decoder::new(value);
     let type_byte = input.byte().map_err(LoadError::from)?;
-    let loaded = object::load(type_byte, &mut input)?;
+    let loaded = load(type_byte, version, &mut input, limits)?;
     input.finish().map_err(LoadError::from)?;
     Ok(loaded)
 }
 
-/// The payload without its version and checksum, if those are right.
-fn verified(payload: &[u8]) -> Option<&[u8]> {
+/// The payload without its version and checksum, and the version, if those are right.
+fn verified(payload: &[u8]) -> Option<(&[u8], u16)> {
     let (summed, checksum) = payload.split_last_chunk()?;
     let (value, version) = summed.split_last_chunk()?;
-    let right = is_readable_version(u16::from_le_bytes(*version))
-        && crc64(0, summed) == u64::from_le_bytes(*checksum);
-    right.then_some(value)
+    let version = u16::from_le_bytes(*version);
+    let right = is_readable_version(version) && crc64(0, summed) == u64::from_le_bytes(*checksum);
+    right.then_some((value, version))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::stdx::hash::Seed;
     use proptest::prelude::*;
 
     /// Bytes of the version and the checksum.
@@ -155,61 +156,78 @@ mod tests {
         payload
     }
 
-    fn string(bytes: &[u8]) -> Result<Loaded, PayloadError> {
-        Ok(Loaded::Str(bytes.to_vec()))
+    fn limits() -> Limits {
+        Config::default().limits(Seed::new(1, 2))
+    }
+
+    /// The string in a payload.
+    fn string(payload: &[u8]) -> Result<Vec<u8>, PayloadError> {
+        match restore(payload, &limits())? {
+            Loaded::Str(bytes) => Ok(bytes),
+            Loaded::Value(value) => panic!("not a string but {value:?}"),
+        }
+    }
+
+    fn error(payload: &[u8]) -> PayloadError {
+        restore(payload, &limits()).expect_err("it is to be refused")
+    }
+
+    fn dump(value: Saved<'_>, compress: bool) -> Vec<u8> {
+        Dumper::default().dump(value, compress)
     }
 
     #[test]
     fn payloads_of_a_redis_server_load() {
         for (value, payload) in REDIS_7_0 {
-            assert_eq!(restore(&bytes(payload)), string(value));
+            assert_eq!(string(&bytes(payload)).unwrap(), *value);
         }
-        assert_eq!(restore(&bytes(UNCOMPRESSED)), string(&[b'a'; 21]));
+        assert_eq!(string(&bytes(UNCOMPRESSED)).unwrap(), [b'a'; 21]);
     }
 
     #[test]
     fn values_are_written_as_a_redis_server_writes_them() {
-        let mut compressor = Compressor::new();
+        let mut dumper = Dumper::default();
         for (value, payload) in REDIS_7_0 {
             let expected = sealed(&bytes(payload)[..payload.len() / 2 - FOOTER], 11);
-            assert_eq!(dump_with(DumpValue::Str(value), Some(&mut compressor)), expected);
-            assert_eq!(dump(DumpValue::Str(value), true), expected);
+            assert_eq!(dumper.dump(Saved::Str(value), true), expected);
             let int = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
             if let Some(int) = int.filter(|_| *value != b"007") {
-                assert_eq!(dump(DumpValue::Int(int), true), expected);
+                assert_eq!(dumper.dump(Saved::Int(int), true), expected);
             }
         }
         let uncompressed = &bytes(UNCOMPRESSED)[..UNCOMPRESSED.len() / 2 - FOOTER];
-        assert_eq!(dump(DumpValue::Str(&[b'a'; 21]), false), sealed(uncompressed, 11));
+        assert_eq!(dump(Saved::Str(&[b'a'; 21]), false), sealed(uncompressed, 11));
+        let list = &bytes(LIST)[..LIST.len() / 2 - FOOTER];
+        let loaded = restore(&bytes(LIST), &limits()).unwrap();
+        assert_eq!(dump(Saved::from(&loaded), true), sealed(list, 11));
     }
 
     #[test]
     fn the_payload_drawn_in_the_head_is_right() {
-        assert_eq!(dump(DumpValue::Int(300), true), bytes("00c12c010b00fc9ddc81981db599"));
+        assert_eq!(dump(Saved::Int(300), true), bytes("00c12c010b00fc9ddc81981db599"));
     }
 
     #[test]
     fn versions_of_redis_and_valkey_load_and_others_do_not() {
         for version in [1, 10, 11, 12, 80] {
-            assert_eq!(restore(&sealed(b"\0\x01a", version)), string(b"a"), "{version}");
+            assert_eq!(string(&sealed(b"\0\x01a", version)).unwrap(), b"a", "{version}");
         }
         for version in [0, 13, 79, 81, 0x0b00, u16::MAX] {
             let payload = sealed(b"\0\x01a", version);
-            assert_eq!(restore(&payload), Err(PayloadError::BadVersionOrChecksum), "{version}");
+            assert_eq!(error(&payload), PayloadError::BadVersionOrChecksum, "{version}");
         }
     }
 
     #[test]
     fn any_flipped_bit_or_missing_byte_is_noticed() {
-        let payload = dump(DumpValue::Str(b"some value"), true);
+        let payload = dump(Saved::Str(b"some value"), true);
         for at in 0..payload.len() * 8 {
             let mut changed = payload.clone();
             changed[at / 8] ^= 1 << (at % 8);
-            assert_eq!(restore(&changed), Err(PayloadError::BadVersionOrChecksum), "bit {at}");
+            assert_eq!(error(&changed), PayloadError::BadVersionOrChecksum, "bit {at}");
         }
         for len in 0..payload.len() {
-            let cut = restore(&payload[..len]);
-            assert_eq!(cut, Err(PayloadError::BadVersionOrChecksum), "{len} bytes");
+            assert_eq!(error(&payload[..len]), PayloadError::BadVersionOrChecksum, "{len} bytes");
         }
     }
 
@@ -223,15 +241,48 @@ mod tests {
             b"\0\xc5",
             b"\0\xc3\x02\x80\xff\xff\xff\xff\0a",
         ] {
-            let found = restore(&sealed(value, 11));
-            assert_eq!(found, Err(PayloadError::BadFormat), "{}", value.escape_ascii());
+            let found = error(&sealed(value, 11));
+            assert_eq!(found, PayloadError::BadFormat, "{}", value.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_count_beyond_the_payload_reserves_nothing() {
+        for kind in [1, 2, 3, 4, 5, 14, 18, 22] {
+            for count in [&b"\x05"[..], b"\x80\xff\xff\xff\xff", b"\x81\x7f\0\0\0\0\0\0\0"] {
+                let value = [&[kind], count, b"\x01a"].concat();
+                assert_eq!(error(&sealed(&value, 11)), PayloadError::BadFormat, "type {kind}");
+            }
         }
     }
 
     #[test]
     fn a_type_that_is_not_there_is_named() {
-        assert_eq!(restore(&bytes(LIST)), Err(PayloadError::UnsupportedType(18)));
+        assert_eq!(error(&sealed(b"\x07\x01a", 11)), PayloadError::UnsupportedType(7));
     }
+
+    /// A value of each type and form, to be broken: hex without the footer.
+    const VALUES: &[&str] = &[
+        "010201610162",
+        "020201610162",
+        "03020161013101620132",
+        "04020166017601670177",
+        "05010161000000000000f03f",
+        "090801016602007631ff",
+        "0a1010000000 0d0000000200000161 03f6ff",
+        "0b0c02000000020000000100 0200",
+        "0c1010000000 0d0000000200000161 03f6ff",
+        "0d1010000000 0d0000000200000161 03f6ff",
+        "0e011010000000 0d0000000200000161 03f6ff",
+        "100d0d0000000200816602817602ff",
+        "110c0c00000002008161020101ff",
+        "1201020c0c00000002008161020101ff",
+        "140c0c00000002008161020101ff",
+        "1601000166 0176",
+        "170f0f000000030081660281760200 01ff",
+        "180a000000000000000101016601 76",
+        "190a000000000000000f0f000000030081660281760200 01ff",
+    ];
 
     proptest! {
         #[test]
@@ -244,14 +295,14 @@ mod tests {
             ],
             compress in any::<bool>(),
         ) {
-            prop_assert_eq!(restore(&dump(DumpValue::Str(&value), compress)), string(&value));
+            prop_assert_eq!(string(&dump(Saved::Str(&value), compress)).unwrap(), value);
         }
 
         #[test]
         fn integers_come_back_as_text(int in any::<i64>(), shift in 0u32..64) {
             let int = int >> shift;
-            let restored = restore(&dump(DumpValue::Int(int), true));
-            prop_assert_eq!(restored, string(int.to_string().as_bytes()));
+            let restored = string(&dump(Saved::Int(int), true));
+            prop_assert_eq!(restored.unwrap(), int.to_string().into_bytes());
         }
 
         #[test]
@@ -259,9 +310,36 @@ mod tests {
             value in prop::collection::vec(prop_oneof![any::<u8>(), 0u8..20, 0xc0u8..0xc5], 0..40),
         ) {
             let value = [&[0][..], &value].concat();
-            if let Ok(Loaded::Str(bytes)) = restore(&sealed(&value, 11)) {
+            if let Ok(bytes) = string(&sealed(&value, 11)) {
                 prop_assert!(bytes.len() <= value.len() * 264);
             }
+        }
+
+        #[test]
+        fn broken_collections_are_refused_or_whole(
+            number in 0..VALUES.len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let mut value = bytes(&VALUES[number].replace(' ', ""));
+            for (at, byte) in changes {
+                let at = at.index(value.len() - 1) + 1;
+                value[at] = byte;
+            }
+            let mut dumper = Dumper::default();
+            if let Ok(loaded) = restore(&sealed(&value, 11), &limits()) {
+                let dumped = dumper.dump(&loaded, true);
+                let again = restore(&dumped, &limits()).expect("what was dumped can be restored");
+                prop_assert_eq!(dumper.dump(&again, true).len(), dumped.len());
+            }
+        }
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        for value in VALUES {
+            let value = bytes(&value.replace(' ', ""));
+            let loaded = restore(&sealed(&value, 11), &limits());
+            assert!(loaded.is_ok(), "type {}: {loaded:?}", value[0]);
         }
     }
 }

@@ -57,6 +57,24 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// Writes a string of `len` bytes of which there is the compressed form.
+    pub fn lzf(&mut self, compressed: &[u8], len: usize) {
+        self.byte(code::LZF);
+        self.length(compressed.len());
+        self.length(len);
+        self.out.extend_from_slice(compressed);
+    }
+
+    /// Writes a number of eight bytes, little-endian.
+    pub fn u64_le(&mut self, number: u64) {
+        self.out.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// Writes a double of eight bytes, little-endian.
+    pub fn double(&mut self, number: f64) {
+        self.out.extend_from_slice(&number.to_le_bytes());
+    }
+
     /// Writes the string that is the text of `int`.
     pub fn int_string(&mut self, int: i64) {
         match i32::try_from(int) {
@@ -90,10 +108,7 @@ impl<'a> Encoder<'a> {
         compressed.clear();
         let pays = compressor.compress(bytes, &mut compressed, bytes.len() - COMPRESSION_GAIN_MIN);
         if pays {
-            self.byte(code::LZF);
-            self.length(compressed.len());
-            self.length(bytes.len());
-            self.out.extend_from_slice(&compressed);
+            self.lzf(&compressed, bytes.len());
         }
         self.compressed = compressed;
         pays

@@ -1,7 +1,7 @@
 //! The RDB format: how values are written down in snapshots, DUMP payloads and full syncs.
 //!
 //! - [`encode`] and [`decode`]: what all types are made of, lengths and strings;
-//! - [`object`]: a value of one type; one encoder and one loader per type byte;
+//! - [`object`]: a value of one type and form; `save` writes it, `load` has a loader for each form;
 //! - [`mod@dump`]: the payload of DUMP and RESTORE around one value.
 //!
 //! # Layout
@@ -26,6 +26,12 @@
 //!   c3 length length bytes       LZF: compressed length, the string's length, compressed bytes
 //! ```
 //!
+//! Collections are a count and their elements, or a packed form of memory (listpack, intset) as one
+//! string. A list is a count of nodes, each a container (1: one element, 2: a listpack) and a string; a
+//! member's score is a double of eight bytes, little-endian. A hash some of whose fields have a deadline
+//! begins with the first of them (8 bytes, little-endian, ms since the epoch); each field's then stands
+//! before it as the distance from the first, plus one, and 0 is none.
+//!
 //! A DUMP payload is a type byte, the value, the RDB version (2 bytes, little-endian) and the
 //! CRC-64 of all before it (8 bytes, little-endian). `SET k 300`, `DUMP k`:
 //!
@@ -40,10 +46,12 @@
 pub mod decode;
 pub mod dump;
 pub mod encode;
+mod load;
 pub mod object;
+mod save;
 
-pub use dump::{DumpValue, PayloadError, dump, dump_with, restore};
-pub use object::Loaded;
+pub use dump::{Dumper, PayloadError, restore};
+pub use object::{Loaded, Saved};
 
 /// The version of the format that is written: Redis 7.2's.
 pub const VERSION: u16 = 11;
@@ -55,6 +63,11 @@ pub fn is_readable_version(version: u16) -> bool {
     matches!(version, 1..=12 | 80)
 }
 
+/// Whether a version is of Valkey's own count, whose types are partly others.
+fn is_of_valkey(version: u16) -> bool {
+    version >= 80
+}
+
 /// First bytes of an encoded string, and of lengths that have their number behind them.
 mod code {
     pub(super) const LEN_14: u8 = 0b01_000000;
@@ -64,4 +77,9 @@ mod code {
     pub(super) const INT_16: u8 = 0b11_000001;
     pub(super) const INT_32: u8 = 0b11_000010;
     pub(super) const LZF: u8 = 0b11_000011;
+
+    /// In the place of a double's length as text.
+    pub(super) const DOUBLE_NAN: u8 = 253;
+    pub(super) const DOUBLE_INF: u8 = 254;
+    pub(super) const DOUBLE_NEG_INF: u8 = 255;
 }
