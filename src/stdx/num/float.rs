@@ -31,6 +31,21 @@ pub fn parse_f64_bound(text: &[u8]) -> Option<f64> {
     parse_number(&text[start..]).map(|number| number.value)
 }
 
+/// Reads a double as SORT weighs elements: as laxly as [`parse_f64_bound`], but what is out of range is
+/// refused, and so is what a double holds with fewer digits than usual.
+pub fn parse_f64_weight(text: &[u8]) -> Option<f64> {
+    if let Some(integer) = parse_i64(text) {
+        return Some(integer as f64);
+    }
+    let text = memchr::memchr(0, text).map_or(text, |end| &text[..end]);
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let start = text.iter().position(|byte| !is_space(*byte))?;
+    let number = parse_number(&text[start..])?;
+    (!number.out_of_range && !number.value.is_subnormal()).then_some(number.value)
+}
+
 /// C's `isspace`, which has the vertical tab where `is_ascii_whitespace` has not.
 fn is_space(byte: u8) -> bool {
     byte == b'\x0b' || byte.is_ascii_whitespace()
@@ -113,6 +128,20 @@ pub fn f64_text(value: f64) -> FloatText {
         }
         Shortest::of(value.abs()).lay_out(&mut text);
     }
+    text
+}
+
+/// The text of a double as DEBUG DIGEST takes it: like [`f64_text`], but without its rule for integers, so
+/// that 1e17 is `1e+17`.
+pub fn f64_shortest_text(value: f64) -> FloatText {
+    if value == 0.0 || !value.is_finite() {
+        return f64_text(value);
+    }
+    let mut text = FloatText::new();
+    if value < 0.0 {
+        text.push(b"-");
+    }
+    Shortest::of(value.abs()).lay_out(&mut text);
     text
 }
 
@@ -329,6 +358,36 @@ mod tests {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(parse_f64(b"\xff1"), None);
+    }
+
+    #[test]
+    fn weights_are_read_laxly_but_within_range() {
+        for (text, value) in [
+            ("", 0.0),
+            ("1\0x", 1.0),
+            (" 2.5", 2.5),
+            ("0x10", 16.0),
+            ("-Infinity", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(parse_f64_weight(text.as_bytes()), Some(value), "{text:?}");
+        }
+        for text in ["1e400", "1e-400", "2e-310", "nan", "1 ", "x", " "] {
+            assert_eq!(parse_f64_weight(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn integers_keep_the_layout_of_their_digits_where_asked_for() {
+        for (value, text) in [
+            (1.0, "1"),
+            (-250.0, "-250"),
+            (1e16, "1e+16"),
+            (123_456_789_012_345_680.0, "123456789012345680"),
+            (0.1, "0.1"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(&*f64_shortest_text(value), text.as_bytes());
+        }
     }
 
     #[test]
