@@ -4,11 +4,17 @@
 //! It is built of SHA-1 in two ways. *Xor* folds a hash in so that order does not matter; *mix* does
 //! the same and hashes the result again, so that order does. A value's digest mixes its type number
 //! (32 bits, big endian) and its contents, and if it expires xors a fixed word. A key's digest is
-//! its name mixed before that; a database mixes its number; the whole xors all keys' digests.
+//! its name mixed before that; a database mixes its number; the whole xors all keys' digests. A list
+//! mixes its elements, a set xors them; a pair of a hash or sorted set mixes its halves into a digest of
+//! its own, which is xored.
 
 use crate::keyspace::Keyspace;
-use crate::types::{Entry, Str};
+use crate::stdx::num;
+use crate::types::{Collection, Entry, Str, Type, Value};
 use sha1::{Digest as _, Sha1};
+
+/// A hash shows all its fields at this time.
+const START_OF_TIME: u64 = 0;
 
 #[derive(Default)]
 struct Digest([u8; 20]);
@@ -55,12 +61,47 @@ pub(super) fn value(entry: Option<&Entry>) -> String {
 }
 
 fn mix_value(digest: &mut Digest, entry: &Entry) {
-    const STRING: u32 = 0;
-    digest.mix(&STRING.to_be_bytes());
+    let number: u32 = match Type::of(entry) {
+        Type::String => 0,
+        Type::List => 1,
+        Type::Set => 2,
+        Type::Zset => 3,
+        Type::Hash => 4,
+    };
+    digest.mix(&number.to_be_bytes());
     if let Some(value) = Str::of(entry) {
         digest.mix(value.bytes(&mut itoa::Buffer::new()));
+    } else if let Some(value) = entry.other() {
+        mix_elements(digest, value);
     }
     if entry.deadline().is_some() {
         digest.xor(b"!!expire!!");
+    }
+}
+
+/// Mixes in what a collection holds: in its order that of a list, each element by itself that of others.
+fn mix_elements(digest: &mut Digest, value: &Value) {
+    let mut digits = itoa::Buffer::new();
+    match value {
+        Value::Raw(_) | Value::Shared(_) => {}
+        Value::List(list) => {
+            list.for_each(0..list.len(), |item| digest.mix(item.bytes(&mut digits)));
+        }
+        Value::Set(set) => set.iter().for_each(|member| digest.xor(member.bytes(&mut digits))),
+        Value::Zset(zset) => zset.iter().for_each(|element| {
+            let mut of_element = Digest::default();
+            of_element.mix(element.member.bytes(&mut digits));
+            of_element.mix(&num::f64_shortest_text(element.score));
+            digest.xor(&of_element.0);
+        }),
+        Value::Hash(hash) => hash.iter(START_OF_TIME).for_each(|field| {
+            let mut of_field = Digest::default();
+            of_field.mix(field.name.bytes(&mut digits));
+            of_field.mix(field.value.bytes(&mut digits));
+            if field.deadline.is_some() {
+                of_field.xor(b"!!hexpire!!");
+            }
+            digest.xor(&of_field.0);
+        }),
     }
 }

@@ -104,7 +104,7 @@ fn usage(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         if !args.word("samples") {
             return Err(CmdError::Syntax);
         }
-        // Strings are measured whole, so that the number has nothing to bound.
+        // A type knows by itself how many elements stand for all: the number has nothing to bound.
         if args.int()? < 0 {
             return Err(CmdError::Syntax);
         }
