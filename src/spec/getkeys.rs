@@ -46,6 +46,10 @@ pub fn keys_of<'a>(
             Find::Unknown => {}
         }
     }
+    if let (Some(index_in), Some(rule)) = (spec.movable_key, spec.keys.last()) {
+        let index = index_in(&mut (0..argc).map(&arg));
+        found.extend(index.map(|index| KeyPosition { index, flags: rule.flags }));
+    }
     found.retain(|key| key.index < argc);
     if let Some(flags_of) = spec.key_flags {
         let flags = flags_of(&mut (0..argc).map(&arg));

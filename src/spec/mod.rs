@@ -17,6 +17,9 @@ pub use table::{CommandId, Described, Table};
 /// Tells the flags of a command's keys from its arguments.
 pub type KeyFlagsOf = for<'a> fn(&mut dyn Iterator<Item = &'a [u8]>) -> KeyFlags;
 
+/// The index of a key among a command's arguments, the name included.
+pub type MovableKey = for<'a> fn(&mut dyn Iterator<Item = &'a [u8]>) -> Option<usize>;
+
 /// A command or subcommand, as COMMAND INFO and COMMAND DOCS tell of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
@@ -40,6 +43,8 @@ pub struct Spec {
     pub keys: &'static [KeySpec],
     /// What the command does to its keys given these arguments (name included), where that varies.
     pub key_flags: Option<KeyFlagsOf>,
+    /// The index of a key that stands where no rule can tell, as the last rule's.
+    pub movable_key: Option<MovableKey>,
     /// The argument tree of COMMAND DOCS.
     pub args: &'static [Arg],
     /// COMMAND INFO's tips.
@@ -67,6 +72,7 @@ impl Spec {
         acl: AclCategories::NONE,
         keys: &[],
         key_flags: None,
+        movable_key: None,
         args: &[],
         tips: &[],
         history: &[],
@@ -238,6 +244,11 @@ pub const fn keyword(word: &'static str, from: i8) -> KeySpec {
         flags: KeyFlags::NONE,
         notes: "",
     }
+}
+
+/// Keys of which the arguments' places alone tell nothing.
+pub const fn unknown_key() -> KeySpec {
+    KeySpec { begin: Begin::Unknown, find: Find::Unknown, flags: KeyFlags::NONE, notes: "" }
 }
 
 macro_rules! key_flag_setters {
