@@ -261,6 +261,91 @@ const DIFFERENCES: &[Difference] = &[
         ],
         reason: "7.2 says that it may be left out",
     },
+    Difference {
+        command: "geoadd",
+        lines: &["+arg data block multiple", "-arg longitude_latitude_member block multiple"],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "geopos",
+        lines: &["+arg member string optional multiple", "-arg member string multiple"],
+        reason: "7.2 says that members may be left out",
+    },
+    Difference {
+        command: "geohash",
+        lines: &["+arg member string optional multiple", "-arg member string multiple"],
+        reason: "7.2 says that members may be left out",
+    },
+    Difference {
+        command: "geosearch",
+        lines: &[
+            "+      arg latitude double",
+            "+      arg longitude double",
+            "+    arg num-vertices integer token=BYPOLYGON",
+            "+    arg vertices block multiple",
+            "+  arg fromlonlat block token=FROMLONLAT",
+            "+  arg polygon block since=9.0.0",
+            "+arg count-block block optional",
+            "+arg from oneof optional",
+            "-  arg longitude_latitude block token=FROMLONLAT",
+            "-arg count block optional",
+            "-arg from oneof",
+        ],
+        reason: "7.2 renamed the blocks, and Valkey 9.0 added polygons, which have no centre told",
+    },
+    Difference {
+        command: "geosearchstore",
+        lines: &[
+            "+      arg latitude double",
+            "+      arg longitude double",
+            "+    arg num-vertices integer token=BYPOLYGON",
+            "+    arg vertices block multiple",
+            "+  arg fromlonlat block token=FROMLONLAT",
+            "+  arg polygon block since=9.0.0",
+            "+arg count-block block optional",
+            "+arg from oneof optional",
+            "-  arg longitude_latitude block token=FROMLONLAT",
+            "-arg count block optional",
+            "-arg from oneof",
+        ],
+        reason: "7.2 renamed the blocks, and Valkey 9.0 added polygons, which have no centre told",
+    },
+    Difference {
+        command: "georadius",
+        lines: &[
+            "+  arg storedistkey key key_spec_index=2 token=STOREDIST",
+            "+  arg storekey key key_spec_index=1 token=STORE",
+            "+arg count-block block optional",
+            "+arg store oneof optional",
+            "-arg count block optional",
+            "-arg key key optional key_spec_index=1 token=STORE",
+            "-arg key key optional key_spec_index=2 token=STOREDIST",
+        ],
+        reason: "7.2 renamed the arguments and says that one key is stored to",
+    },
+    Difference {
+        command: "georadius_ro",
+        lines: &["+arg count-block block optional", "-arg count block optional"],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "georadiusbymember",
+        lines: &[
+            "+  arg storedistkey key key_spec_index=2 token=STOREDIST",
+            "+  arg storekey key key_spec_index=1 token=STORE",
+            "+arg count-block block optional",
+            "+arg store oneof optional",
+            "-arg count block optional",
+            "-arg key key optional key_spec_index=1 token=STORE",
+            "-arg key key optional key_spec_index=2 token=STOREDIST",
+        ],
+        reason: "7.2 renamed the arguments and says that one key is stored to",
+    },
+    Difference {
+        command: "georadiusbymember_ro",
+        lines: &["+arg count-block block optional", "-arg count block optional"],
+        reason: "7.2 renamed the block",
+    },
 ];
 
 /// Commands whose arity says less than their argument tree, with the reason.
@@ -270,6 +355,8 @@ const LOOSE_ARITY: &[(&str, &str)] = &[
     ("command|getkeys", "the tree leaves out the command that is to be looked at"),
     ("command|getkeysandflags", "the tree leaves out the command that is to be looked at"),
     ("debug", "its subcommands are not documented"),
+    ("geosearch", "it is that of a circle with its centre; a polygon is not told in less"),
+    ("geosearchstore", "it is that of a circle with its centre; a polygon is not told in less"),
 ];
 
 #[test]

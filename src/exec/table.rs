@@ -11,6 +11,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::zset::COMMANDS,
     &cmd::set::COMMANDS,
     &cmd::hyperloglog::COMMANDS,
+    &cmd::geo::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::generic::COMMANDS,
     &cmd::hash::COMMANDS,
