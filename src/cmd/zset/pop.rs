@@ -9,10 +9,12 @@ use crate::cmd::{Block, Command, DONE, Denied, Flow, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::KeysCtx;
-use crate::spec::{Group, Spec, acl, arg, counted, flag, key, range};
+use crate::spec::{Arg, Group, Spec, acl, arg, counted, flag, key, range};
 use crate::types::zset::{Element, Elements};
 use crate::types::{Collection, Type, Zset};
 use std::ops::Range;
+
+const WHERE: Arg = arg::one_of("where", &[arg::token("min", "MIN"), arg::token("max", "MAX")]);
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -64,7 +66,7 @@ pub(super) static COMMANDS: &[Command] = &[
             args: &[
                 arg::integer("numkeys"),
                 arg::key("key").multiple(),
-                arg::one_of("where", &[arg::token("min", "MIN"), arg::token("max", "MAX")]),
+                WHERE,
                 arg::integer("count").after("COUNT").optional(),
             ],
             ..Spec::NEW
@@ -123,7 +125,7 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::double("timeout"),
                 arg::integer("numkeys"),
                 arg::key("key").multiple(),
-                arg::one_of("where", &[arg::token("min", "MIN"), arg::token("max", "MAX")]),
+                WHERE,
                 arg::integer("count").after("COUNT").optional(),
             ],
             ..Spec::NEW
@@ -317,8 +319,8 @@ impl<'a> Iterator for Taken<'a> {
 
 impl ExactSizeIterator for Taken<'_> {}
 
-/// Takes up to `count` elements from an end of the sorted set at `key`, after `answer` has shown them
-/// to the client; how many it took. Where it takes none, `answer` is not called.
+/// Takes up to `count` elements from an end of the sorted set at `key`, after `answer` has shown
+/// them to the client; how many it took. Where it takes none, `answer` is not called.
 fn take(
     c: &mut KeysCtx<'_>,
     key: &[u8],

@@ -6,10 +6,16 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
-use crate::spec::{Group, Spec, acl, arg, flag, key};
+use crate::spec::{Arg, Group, Spec, acl, arg, flag, key};
 use crate::types::zset::{LexRange, ScoreRange};
 use crate::types::{Collection, Zset};
 use std::ops::Range;
+
+const SORT_BY: Arg =
+    arg::one_of("sortby", &[arg::token("byscore", "BYSCORE"), arg::token("bylex", "BYLEX")])
+        .optional();
+const LIMIT: Arg =
+    arg::block("limit", &[arg::integer("offset"), arg::integer("count")]).after("LIMIT").optional();
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -28,17 +34,9 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::key("key"),
                 arg::string("start"),
                 arg::string("stop"),
-                arg::one_of(
-                    "sortby",
-                    &[arg::token("byscore", "BYSCORE"), arg::token("bylex", "BYLEX")],
-                )
-                .optional()
-                .since("6.2.0"),
+                SORT_BY.since("6.2.0"),
                 arg::token("rev", "REV").optional().since("6.2.0"),
-                arg::block("limit", &[arg::integer("offset"), arg::integer("count")])
-                    .after("LIMIT")
-                    .optional()
-                    .since("6.2.0"),
+                LIMIT.since("6.2.0"),
                 arg::token("withscores", "WITHSCORES").optional(),
             ],
             history: &[("6.2.0", "The REV, BYSCORE, BYLEX and LIMIT options.")],
@@ -86,9 +84,7 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::double("min"),
                 arg::double("max"),
                 arg::token("withscores", "WITHSCORES").optional().since("2.0.0"),
-                arg::block("limit", &[arg::integer("offset"), arg::integer("count")])
-                    .after("LIMIT")
-                    .optional(),
+                LIMIT,
             ],
             history: &[("2.0.0", "The WITHSCORES option.")],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `BYSCORE` argument")),
@@ -113,9 +109,7 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::double("max"),
                 arg::double("min"),
                 arg::token("withscores", "WITHSCORES").optional(),
-                arg::block("limit", &[arg::integer("offset"), arg::integer("count")])
-                    .after("LIMIT")
-                    .optional(),
+                LIMIT,
             ],
             history: &[("2.1.6", "Bounds that are left out themselves.")],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments")),
@@ -135,14 +129,7 @@ pub(super) static COMMANDS: &[Command] = &[
             flags: flag::READONLY,
             acl: acl::SORTEDSET,
             keys: &[key(1).ro().access()],
-            args: &[
-                arg::key("key"),
-                arg::string("min"),
-                arg::string("max"),
-                arg::block("limit", &[arg::integer("offset"), arg::integer("count")])
-                    .after("LIMIT")
-                    .optional(),
-            ],
+            args: &[arg::key("key"), arg::string("min"), arg::string("max"), LIMIT],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `BYLEX` argument")),
             ..Spec::NEW
         },
@@ -160,14 +147,7 @@ pub(super) static COMMANDS: &[Command] = &[
             flags: flag::READONLY,
             acl: acl::SORTEDSET,
             keys: &[key(1).ro().access()],
-            args: &[
-                arg::key("key"),
-                arg::string("max"),
-                arg::string("min"),
-                arg::block("limit", &[arg::integer("offset"), arg::integer("count")])
-                    .after("LIMIT")
-                    .optional(),
-            ],
+            args: &[arg::key("key"), arg::string("max"), arg::string("min"), LIMIT],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments")),
             ..Spec::NEW
         },
@@ -190,15 +170,9 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::key_of("src", 1),
                 arg::string("min"),
                 arg::string("max"),
-                arg::one_of(
-                    "sortby",
-                    &[arg::token("byscore", "BYSCORE"), arg::token("bylex", "BYLEX")],
-                )
-                .optional(),
+                SORT_BY,
                 arg::token("rev", "REV").optional(),
-                arg::block("limit", &[arg::integer("offset"), arg::integer("count")])
-                    .after("LIMIT")
-                    .optional(),
+                LIMIT,
             ],
             ..Spec::NEW
         },
@@ -217,12 +191,12 @@ enum By {
     Lex,
 }
 
-/// What a command of this kind takes its range by, where its name says so: else options do.
+/// What a command's name says of its range; what it leaves open, options say.
 #[derive(Debug, Clone, Copy, Default)]
 struct Form {
     by: Option<By>,
     reverse: Option<bool>,
-    /// It answers, and may do so with scores.
+    /// It stores what it finds, and so takes no WITHSCORES.
     stores: bool,
 }
 

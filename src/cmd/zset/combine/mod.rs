@@ -11,11 +11,25 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
-use crate::spec::{Group, Spec, acl, arg, counted, flag, key};
+use crate::spec::{Arg, Group, Spec, acl, arg, counted, flag, key};
 use crate::types::zset::Element;
 use crate::types::{Collection, Limits};
 use inputs::Input;
 use options::{Allowed, Options};
+
+const WEIGHTS: Arg = arg::integer("weight").after("WEIGHTS").optional().multiple();
+const AGGREGATE: Arg = arg::one_of(
+    "aggregate",
+    &[
+        arg::token("sum", "SUM"),
+        arg::token("min", "MIN"),
+        arg::token("max", "MAX"),
+        arg::token("count", "COUNT").since("8.8.0"),
+    ],
+)
+.after("AGGREGATE")
+.optional();
+const WITH_SCORES: Arg = arg::token("withscores", "WITHSCORES").optional();
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -33,19 +47,9 @@ pub(super) static COMMANDS: &[Command] = &[
             args: &[
                 arg::integer("numkeys"),
                 arg::key("key").multiple(),
-                arg::integer("weight").after("WEIGHTS").optional().multiple(),
-                arg::one_of(
-                    "aggregate",
-                    &[
-                        arg::token("sum", "SUM"),
-                        arg::token("min", "MIN"),
-                        arg::token("max", "MAX"),
-                        arg::token("count", "COUNT").since("8.8.0"),
-                    ],
-                )
-                .after("AGGREGATE")
-                .optional(),
-                arg::token("withscores", "WITHSCORES").optional(),
+                WEIGHTS,
+                AGGREGATE,
+                WITH_SCORES,
             ],
             ..Spec::NEW
         },
@@ -66,19 +70,9 @@ pub(super) static COMMANDS: &[Command] = &[
             args: &[
                 arg::integer("numkeys"),
                 arg::key("key").multiple(),
-                arg::integer("weight").after("WEIGHTS").optional().multiple(),
-                arg::one_of(
-                    "aggregate",
-                    &[
-                        arg::token("sum", "SUM"),
-                        arg::token("min", "MIN"),
-                        arg::token("max", "MAX"),
-                        arg::token("count", "COUNT").since("8.8.0"),
-                    ],
-                )
-                .after("AGGREGATE")
-                .optional(),
-                arg::token("withscores", "WITHSCORES").optional(),
+                WEIGHTS,
+                AGGREGATE,
+                WITH_SCORES,
             ],
             ..Spec::NEW
         },
@@ -96,11 +90,7 @@ pub(super) static COMMANDS: &[Command] = &[
             flags: flag::READONLY.with(flag::MOVABLE_KEYS),
             acl: acl::SORTEDSET,
             keys: &[counted(1, 1).ro().access()],
-            args: &[
-                arg::integer("numkeys"),
-                arg::key("key").multiple(),
-                arg::token("withscores", "WITHSCORES").optional(),
-            ],
+            args: &[arg::integer("numkeys"), arg::key("key").multiple(), WITH_SCORES],
             ..Spec::NEW
         },
         run: Run::Keys(zdiff),
@@ -121,18 +111,8 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::key("destination"),
                 arg::integer("numkeys"),
                 arg::key_of("key", 1).multiple(),
-                arg::integer("weight").after("WEIGHTS").optional().multiple(),
-                arg::one_of(
-                    "aggregate",
-                    &[
-                        arg::token("sum", "SUM"),
-                        arg::token("min", "MIN"),
-                        arg::token("max", "MAX"),
-                        arg::token("count", "COUNT").since("8.8.0"),
-                    ],
-                )
-                .after("AGGREGATE")
-                .optional(),
+                WEIGHTS,
+                AGGREGATE,
             ],
             ..Spec::NEW
         },
@@ -154,18 +134,8 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::key("destination"),
                 arg::integer("numkeys"),
                 arg::key_of("key", 1).multiple(),
-                arg::integer("weight").after("WEIGHTS").optional().multiple(),
-                arg::one_of(
-                    "aggregate",
-                    &[
-                        arg::token("sum", "SUM"),
-                        arg::token("min", "MIN"),
-                        arg::token("max", "MAX"),
-                        arg::token("count", "COUNT").since("8.8.0"),
-                    ],
-                )
-                .after("AGGREGATE")
-                .optional(),
+                WEIGHTS,
+                AGGREGATE,
             ],
             ..Spec::NEW
         },
