@@ -3,11 +3,11 @@
 use crate::cmd::args::{self, Args};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Event;
-use crate::resp::{Argv, CmdError};
+use crate::resp::{Argv, CmdError, Reply};
 use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key};
-use crate::types::Zset;
-use crate::types::zset::{AddOptions, Added};
+use crate::types::zset::{AddOptions, Added, NotANumber};
+use crate::types::{Limits, Zset};
 use smallvec::SmallVec;
 
 /// These commands.
@@ -133,9 +133,12 @@ fn zincrby(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     add(c, &argv[1], Args::new(argv, 2), &options)
 }
 
+/// A score and the member that is to have it.
+type Pair<'a> = (f64, &'a [u8]);
+
 /// Adds the pairs of a score and a member that are left in `args`.
 fn add(c: &mut KeysCtx<'_>, key: &[u8], mut args: Args<'_>, options: &Options) -> Outcome {
-    let mut pairs: SmallVec<[(f64, &[u8]); 8]> = SmallVec::new();
+    let mut pairs: SmallVec<[Pair<'_>; 8]> = SmallVec::new();
     while let (Some(score), Some(member)) = (args.next(), args.next()) {
         pairs.push((args::float(score)?, member));
     }
@@ -147,56 +150,70 @@ fn add(c: &mut KeysCtx<'_>, key: &[u8], mut args: Args<'_>, options: &Options) -
         Some(c.db.edit_or_new(key, || Zset::with_hints(limits, pairs.len(), longest))?)
     };
     let Some(mut zset) = held else {
-        answer(c, options, Counts::default(), None);
+        answer(&mut c.reply, options, Sum::default());
         return DONE;
     };
+    // Redis looks at the number of pairs first, new members or not.
     if pairs.len() > limits.zset_max_listpack_entries {
         zset.expect(limits, pairs.len(), 0);
     }
-    let mut counts = Counts::default();
-    let mut last = None;
-    for (score, member) in pairs {
-        match zset.add(limits, member, score, options.add) {
-            Ok(Added::Skipped) => last = None,
-            Ok(Added::Unchanged(score)) => last = Some(score),
-            Ok(Added::Updated(score)) => {
-                counts.updated += 1;
-                last = Some(score);
-            }
-            Ok(Added::New(score)) => {
-                counts.added += 1;
-                last = Some(score);
-            }
-            // Only an increment makes such a score, and that is the command's only one.
-            Err(_) => {
-                zset.unchanged();
-                return Err(CmdError::Msg("resulting score is not a number (NaN)"));
-            }
+    let Ok(sum) = add_pairs(&mut zset, limits, &pairs, options.add) else {
+        zset.unchanged();
+        return Err(CmdError::Msg("resulting score is not a number (NaN)"));
+    };
+    match sum.added + sum.updated {
+        0 => zset.unchanged(),
+        changes => {
+            let event = if options.add.increment { ZINCR } else { ZADD };
+            zset.done_times(event, changes as u64);
         }
     }
-    match counts.added + counts.updated {
-        0 => zset.unchanged(),
-        n => zset.done_times(if options.add.increment { ZINCR } else { ZADD }, n as u64),
-    }
-    answer(c, options, counts, last);
+    answer(&mut c.reply, options, sum);
     DONE
 }
 
-/// What became of the members.
+/// What became of the pairs.
 #[derive(Debug, Default, Clone, Copy)]
-struct Counts {
+struct Sum {
     added: usize,
     updated: usize,
+    /// The last member's score, if no condition kept it as it was.
+    score: Option<f64>,
+}
+
+/// Only an increment makes what is no number, and it stands alone: then nothing has changed.
+fn add_pairs(
+    zset: &mut Zset,
+    limits: &Limits,
+    pairs: &[Pair<'_>],
+    options: AddOptions,
+) -> Result<Sum, NotANumber> {
+    let mut sum = Sum::default();
+    for (score, member) in pairs {
+        sum.score = match zset.add(limits, member, *score, options)? {
+            Added::New(score) => {
+                sum.added += 1;
+                Some(score)
+            }
+            Added::Updated(score) => {
+                sum.updated += 1;
+                Some(score)
+            }
+            Added::Unchanged(score) => Some(score),
+            Added::Skipped => None,
+        };
+    }
+    Ok(sum)
 }
 
 /// Answers the counts; with INCR the member's score, if no condition kept it as it was.
-fn answer(c: &mut KeysCtx<'_>, options: &Options, counts: Counts, score: Option<f64>) {
-    match score {
-        _ if !options.add.increment => {
-            let changed = if options.count_changed { counts.updated } else { 0 };
-            c.reply.len(counts.added + changed);
+fn answer(reply: &mut Reply<'_>, options: &Options, sum: Sum) {
+    if options.add.increment {
+        match sum.score {
+            Some(score) => reply.double(score),
+            None => reply.null(),
         }
-        Some(score) => c.reply.double(score),
-        None => c.reply.null(),
+    } else {
+        reply.len(sum.added + if options.count_changed { sum.updated } else { 0 });
     }
 }

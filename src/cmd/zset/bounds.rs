@@ -22,8 +22,8 @@ fn score(text: &[u8]) -> Result<Bound<f64>, CmdError> {
     Ok(bound(score))
 }
 
-/// A range of members by their bytes: `[` before a bound takes it in, `(` leaves it out, `-` is before
-/// all and `+` behind all.
+/// A range of members by their bytes: `[` before a bound takes it in, `(` leaves it out, `-` stands
+/// before all and `+` behind all.
 ///
 /// # Errors
 /// One of them is nothing of this.

@@ -54,8 +54,8 @@ fn zrandmember(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-/// With a count: so many different elements, or all if there are fewer. With a negative one: exactly so
-/// many, each drawn from all.
+/// With a count: so many different elements, or all if there are fewer. With a negative one: exactly
+/// so many, each drawn from all.
 fn several(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let count = args::int(&argv[2])?;
     if count == i64::MIN {

@@ -1,7 +1,7 @@
 //! The work itself. Results come in no order.
 //!
-//! A union, and a difference from large inputs, are gathered in a table by member, so that they cost
-//! as much as there are members to look at. Members are lent by the inputs, never copied.
+//! A union, and a difference from large inputs, are gathered in a table by member, so that they
+//! cost as much as there are members to look at. Members are lent by the inputs, never copied.
 
 use super::inputs::Input;
 use super::options::Options;
@@ -118,8 +118,8 @@ fn diff_by_removal<'a>(first: Input<'a>, others: &[Input<'a>], seed: Seed) -> Ve
     elements(left)
 }
 
-/// Each input with its weight, the smallest first. Redis merges in this order too, on which the last
-/// digit of a sum may depend.
+/// Each input with its weight, the smallest first. Redis merges in this order too, on which the
+/// last digit of a sum may depend.
 fn smallest_first<'a>(inputs: &[Input<'a>], options: &Options) -> SmallVec<[(Input<'a>, f64); 8]> {
     let weighted = inputs.iter().enumerate().map(|(at, input)| (*input, options.weight(at)));
     let mut weighted: SmallVec<[_; 8]> = weighted.collect();
