@@ -16,15 +16,13 @@ pub(super) enum Aggregate {
 }
 
 impl Aggregate {
-    /// What a score of an input is worth. Infinity times zero is zero.
+    /// What a score of an input is worth. Infinity times zero is no number, see [`or_zero`].
     pub(super) fn weigh(self, score: f64, weight: f64) -> f64 {
-        if self == Self::Count {
-            return 1.0;
-        }
-        or_zero(score * weight)
+        if self == Self::Count { 1.0 } else { score * weight }
     }
 
-    /// One score of two. The sum of opposite infinities is zero.
+    /// One score of two. The sum of opposite infinities, or with what is no number, is zero; of other
+    /// pairs it is the number that counts.
     pub(super) fn merge(self, one: f64, other: f64) -> f64 {
         match self {
             Self::Sum | Self::Count => or_zero(one + other),
@@ -34,7 +32,8 @@ impl Aggregate {
     }
 }
 
-fn or_zero(score: f64) -> f64 {
+/// A score, or zero for what is no number.
+pub(super) fn or_zero(score: f64) -> f64 {
     if score.is_nan() { 0.0 } else { score }
 }
 

@@ -4,7 +4,7 @@
 //! cost as much as there are members to look at. Members are lent by the inputs, never copied.
 
 use super::inputs::Input;
-use super::options::Options;
+use super::options::{Options, or_zero};
 use crate::ds::listpack::Item;
 use crate::stdx::hash::Seed;
 use crate::types::zset::Element;
@@ -34,7 +34,7 @@ pub(super) fn union<'a>(inputs: &[Input<'a>], options: &Options, seed: Seed) -> 
     let mut scores = Table::with_capacity_and_hasher(largest, Seeded(seed));
     for (input, weight) in ordered {
         input.for_each(|Element { member, score }| {
-            let score = aggregate.weigh(score, weight);
+            let score = or_zero(aggregate.weigh(score, weight));
             let merge = |sum: &mut f64| *sum = aggregate.merge(*sum, score);
             scores.entry(Text(member)).and_modify(merge).or_insert(score);
         });
@@ -42,7 +42,8 @@ pub(super) fn union<'a>(inputs: &[Input<'a>], options: &Options, seed: Seed) -> 
     elements(scores)
 }
 
-/// The members that all inputs have.
+/// The members that all inputs have. As in Redis, infinity times zero counts as zero in the smallest
+/// input, and in another one makes the sum zero.
 pub(super) fn inter<'a>(inputs: &[Input<'a>], options: &Options) -> Vec<Element<'a>> {
     let ordered = smallest_first(inputs, options);
     let Some(((smallest, weight), others)) = ordered.split_first() else { return Vec::new() };
@@ -51,11 +52,11 @@ pub(super) fn inter<'a>(inputs: &[Input<'a>], options: &Options) -> Vec<Element<
     let mut digits = itoa::Buffer::new();
     smallest.for_each(|Element { member, score }| {
         let text = member.bytes(&mut digits);
-        let sum =
-            others.iter().try_fold(aggregate.weigh(score, *weight), |sum, (input, weight)| {
-                let score = input.score(text)?;
-                Some(aggregate.merge(sum, aggregate.weigh(score, *weight)))
-            });
+        let first = or_zero(aggregate.weigh(score, *weight));
+        let sum = others.iter().try_fold(first, |sum, (input, weight)| {
+            let score = input.score(text)?;
+            Some(aggregate.merge(sum, aggregate.weigh(score, *weight)))
+        });
         found.extend(sum.map(|score| Element { member, score }));
     });
     found
