@@ -145,6 +145,14 @@ impl<'d> Edit<'d> {
             place.shared.free_entry(entry);
         } else {
             self.move_fields();
+            self.free_leftovers();
+        }
+    }
+
+    /// Has another thread free what the change has left over.
+    fn free_leftovers(&mut self) {
+        if let Some(garbage) = self.slot.get_mut().other_mut().and_then(Value::take_garbage) {
+            self.place.shared.discard(garbage);
         }
     }
 

@@ -33,4 +33,10 @@ pub trait Collection: Sized {
     /// Whether freeing it takes long enough to be another thread's work: more than a few dozen
     /// allocations, or pages to be given back.
     fn is_slow_to_free(&self) -> bool;
+
+    /// What changes have left over that takes long to free, such as the table that a dict has
+    /// outgrown: for another thread to drop.
+    fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
+        None
+    }
 }

@@ -56,6 +56,17 @@ impl Value {
         }
     }
 
+    /// What changes have left over that takes long to free.
+    pub fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
+        match self {
+            Self::Raw(_) | Self::Shared(_) => None,
+            Self::List(list) => list.take_garbage(),
+            Self::Set(set) => set.take_garbage(),
+            Self::Hash(hash) => hash.take_garbage(),
+            Self::Zset(zset) => zset.take_garbage(),
+        }
+    }
+
     /// Whether freeing it takes long enough to be another thread's work.
     pub fn is_slow_to_free(&self) -> bool {
         match self {

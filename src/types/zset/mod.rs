@@ -424,4 +424,11 @@ impl Collection for Zset {
             Encoding::Tree(tree) => tree.len() > FEW_MEMBERS,
         }
     }
+
+    fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
+        match &mut self.0 {
+            Encoding::Packed(_) => None,
+            Encoding::Tree(tree) => Some(Box::new(tree.take_husk()?)),
+        }
+    }
 }

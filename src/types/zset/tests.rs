@@ -200,6 +200,17 @@ fn random_elements_are_all_met() {
 }
 
 #[test]
+fn outgrown_tables_are_given_away() {
+    let (limits, mut zset, mut given) = (limits(0, 64), Zset::new(), 0);
+    for i in 0..60_000_u32 {
+        zset.insert(&limits, &i.to_le_bytes(), 1.0);
+        given += usize::from(zset.take_garbage().is_some());
+    }
+    assert!(given > 0, "a table of so many members outgrew others");
+    assert!(zset.take_garbage().is_none());
+}
+
+#[test]
 fn a_listpack_from_outside_is_checked() {
     let of = |items: &[&str]| {
         let mut pack = Listpack::new();
