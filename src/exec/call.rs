@@ -212,14 +212,12 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
 /// expired under it, then the command, if it changed anything.
 #[cold]
 fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded: usize) {
-    let mut expired = 0;
     for op in expired_from(&s.keyspace, recorded) {
-        expired += 1;
         s.effects.push(op);
     }
     if let Some(rewritten) = s.effects.take_rewritten() {
         rewritten.into_iter().for_each(|op| s.effects.push(op));
-    } else if s.keyspace.shared.dirty - dirty > expired {
+    } else if s.keyspace.shared.dirty > dirty {
         let db = s.clients.running(id).db;
         s.effects.push(Op { db, argv: argv.iter().map(<[u8]>::to_vec).collect() });
     }

@@ -172,7 +172,7 @@ impl<'d> Edit<'d> {
         let Place { shared, db, .. } = &mut self.place;
         shared.stats.expired_fields += removed as u64;
         shared.tell_fields(*db, self.slot.get().key(), fields);
-        self.done_times(Event::SILENT, removed as u64);
+        self.done_times(Event::SILENT, 0);
         removed
     }
 

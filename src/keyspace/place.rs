@@ -70,12 +70,12 @@ impl Shared {
         entry.deadline().is_some_and(|at| at <= self.now_ms)
     }
 
-    /// Counts and tells a removal at the deadline.
+    /// Tells a removal at the deadline, which is no change to save: the deadline was saved.
     fn expired(&mut self, db: u32, entry: &Entry) {
         let late = entry.deadline().map_or(0, |at| self.now_ms.saturating_sub(at));
         self.stats.expired += 1;
         self.stats.expired_late_ms_max = self.stats.expired_late_ms_max.max(late);
-        self.changed(db, entry.key(), Event::EXPIRED);
+        self.tell(db, entry.key(), Event::EXPIRED);
     }
 
     /// Frees an entry, or has another thread free its value if that takes long.

@@ -251,7 +251,7 @@ impl Twin {
             return true;
         }
         self.dbs[db as usize].remove(key);
-        self.changed(db, key, Event::EXPIRED);
+        self.tell(db, key, Event::EXPIRED);
         false
     }
 
@@ -432,7 +432,6 @@ impl Twin {
                 gone.push((db, key, Event::EXPIRED));
             }
         }
-        self.dirty += gone.len() as u64;
         if self.listening {
             let told = self.keyspace.shared.recorded_from(0).iter();
             self.events = told.map(|c| (c.db, c.key.to_vec(), c.event)).collect();
