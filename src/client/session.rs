@@ -214,8 +214,8 @@ pub struct Session {
     pub out: Out,
     /// Since when the output is above its soft limit, ms.
     pub soft_limit_since_ms: Option<u64>,
-    /// What it queues since MULTI.
-    pub transaction: Option<Box<Transaction>>,
+    /// What it queues since MULTI, until EXEC has run it.
+    pub transaction: Option<Rc<Transaction>>,
     /// What it watches; `effects::WatchIndex` keeps this.
     pub watched: Vec<WatchedKey>,
     /// What it is subscribed to; `pubsub::Pubsub` keeps this.
@@ -341,6 +341,11 @@ impl Session {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
+    }
+
+    /// The transaction that takes what the client sends; none while EXEC runs it.
+    pub fn queueing(&mut self) -> Option<&mut Transaction> {
+        self.transaction.as_mut().and_then(Rc::get_mut)
     }
 
     /// Bytes of memory the session holds: itself, its input, its output, its names, what it queued,

@@ -12,6 +12,7 @@ use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
 use crate::spec::{CommandFlags, CommandId, Group, Spec, acl, arg, flag, range};
+use std::rc::Rc;
 
 /// Commands that control a transaction are taken whatever the server's state.
 const CONTROL: CommandFlags =
@@ -107,7 +108,7 @@ fn multi(c: &mut ClientCtx<'_>, _: &Argv<'_>) -> Outcome {
     if c.session.transaction.is_some() {
         return Err(CmdError::Msg("MULTI calls can not be nested"));
     }
-    c.session.transaction = Some(Box::default());
+    c.session.transaction = Some(Rc::default());
     c.reply().ok();
     DONE
 }
@@ -146,21 +147,24 @@ fn unwatch(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
 
 fn exec(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     let session = s.clients.running(id);
-    if session.transaction.is_none() {
+    let Some(transaction) = session.transaction.clone() else {
         return Err(CmdError::Msg("EXEC without MULTI"));
-    }
+    };
     let broken = session.flags.watch_broken || s.effects.watch.is_overdue(id, session, &s.keyspace);
-    let transaction = s.end_transaction(id).expect("it was there just now");
-    if transaction.has_failed() {
+    s.unwatch(id);
+    let outcome = if transaction.has_failed() {
         const FAILED: &str = "EXECABORT Transaction discarded because of previous errors.";
-        return Err(CmdError::code(FAILED));
-    }
-    if broken {
+        Err(CmdError::code(FAILED))
+    } else if broken {
         s.reply(id).null_array();
-        return DONE;
-    }
-    run(s, id, &transaction);
-    DONE
+        DONE
+    } else {
+        run(s, id, &transaction);
+        DONE
+    };
+    // Only now: CLIENT LIST among its commands shows it.
+    s.clients.running(id).transaction = None;
+    outcome
 }
 
 /// Runs the queued commands. None of them waits, and nothing of another client comes in between.
@@ -198,7 +202,8 @@ pub fn queue(
 ) -> Result<bool, CmdError> {
     let flags = s.commands.row(command).spec.flags;
     let session = s.clients.running(id);
-    let Some(transaction) = session.transaction.as_deref_mut() else { return Ok(false) };
+    let watch_broken = session.flags.watch_broken;
+    let Some(transaction) = session.queueing() else { return Ok(false) };
     if flags.has(flag::NOT_QUEUED) {
         return Ok(false);
     }
@@ -206,7 +211,7 @@ pub fn queue(
         return Err(CmdError::Msg("Command not allowed inside a transaction"));
     }
     // What will not run need not be kept.
-    if !transaction.has_failed() && !session.flags.watch_broken {
+    if !transaction.has_failed() && !watch_broken {
         transaction.push(command, flags, argv);
     }
     let held = transaction.bytes();
@@ -234,7 +239,7 @@ pub fn refused(
         let text = format!("EXECABORT Transaction discarded because of: {words}");
         return CmdError::Full(text.into());
     }
-    if let Some(transaction) = s.clients.running(id).transaction.as_deref_mut() {
+    if let Some(transaction) = s.clients.running(id).queueing() {
         transaction.fail();
     }
     why

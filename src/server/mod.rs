@@ -7,7 +7,7 @@ mod views;
 pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
 pub use views::{ClientCtx, KeysCtx};
 
-use crate::client::{ClientId, Clients, Pause, Transaction};
+use crate::client::{ClientId, Clients, Pause};
 use crate::config::Config;
 use crate::config::special::NotifyFlags;
 use crate::effects::{Effects, Feed};
@@ -159,11 +159,10 @@ impl Server {
         self.keyspace.shared.listen(Listener::Watch, !self.effects.watch.is_empty());
     }
 
-    /// Ends a client's transaction, if there is one, and hands it out; what the client watches for
-    /// it is forgotten.
-    pub fn end_transaction(&mut self, id: ClientId) -> Option<Box<Transaction>> {
+    /// Ends a client's transaction, if there is one; what the client watches for it is forgotten.
+    pub fn end_transaction(&mut self, id: ClientId) {
         self.unwatch(id);
-        self.clients.running(id).transaction.take()
+        self.clients.running(id).transaction = None;
     }
 
     /// The full name of a command, for errors about it.
