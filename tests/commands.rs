@@ -16,6 +16,15 @@ struct Difference {
     reason: &'static str,
 }
 
+const SORT_RENAMED: &[&str] = &[
+    "+arg by-pattern pattern optional key_spec_index=1 token=BY",
+    "+arg get-pattern pattern optional multiple multiple_token key_spec_index=1 token=GET",
+    "+arg limit block optional token=LIMIT",
+    "-arg offset_count block optional token=LIMIT",
+    "-arg pattern pattern optional key_spec_index=1 token=BY",
+    "-arg pattern pattern optional multiple multiple_token key_spec_index=1 token=GET",
+];
+
 const DIFFERENCES: &[Difference] = &[
     Difference {
         command: "set",
@@ -233,6 +242,23 @@ const DIFFERENCES: &[Difference] = &[
         lines: &["+arg noscores pure-token optional token=NOSCORES since=8.0.0"],
         reason: "Valkey 8.0 added NOSCORES",
     },
+    Difference {
+        command: "hset",
+        lines: &["+arg data block multiple", "-arg field_value block multiple"],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "hmset",
+        lines: &["+arg data block multiple", "-arg field_value block multiple"],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "hscan",
+        lines: &["+arg novalues pure-token optional token=NOVALUES since=7.4.0"],
+        reason: "7.4 added NOVALUES",
+    },
+    Difference { command: "sort", lines: SORT_RENAMED, reason: "7.2 renamed the arguments" },
+    Difference { command: "sort_ro", lines: SORT_RENAMED, reason: "7.2 renamed the arguments" },
     Difference {
         command: "blpop",
         lines: &["+flags blocking write", "-flags blocking noscript write"],

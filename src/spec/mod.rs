@@ -414,6 +414,11 @@ pub mod arg {
             self.token = Some(token);
             self
         }
+        /// Names keys of the key rule numbered `rule`, though it is no key itself.
+        pub const fn of_rule(mut self, rule: u8) -> Self {
+            self.key_spec_index = Some(rule);
+            self
+        }
         /// May be left out.
         pub const fn optional(mut self) -> Self {
             self.optional = true;

@@ -74,10 +74,10 @@ pub(super) static COMMANDS: &[Command] = &[
     },
 ];
 
-const BY: Arg = arg::pattern("by-pattern").after("BY").optional();
+const BY: Arg = arg::pattern("by-pattern").of_rule(1).after("BY").optional();
 const LIMIT: Arg =
     arg::block("limit", &[arg::integer("offset"), arg::integer("count")]).after("LIMIT").optional();
-const GET: Arg = arg::pattern("get-pattern").after("GET").optional().multiple_token();
+const GET: Arg = arg::pattern("get-pattern").of_rule(1).after("GET").optional().multiple_token();
 const ORDER: Arg =
     arg::one_of("order", &[arg::token("asc", "ASC"), arg::token("desc", "DESC")]).optional();
 const ALPHA: Arg = arg::token("sorting", "ALPHA").optional();
