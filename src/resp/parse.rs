@@ -6,6 +6,7 @@
 
 use super::Span;
 use crate::stdx::{num, words};
+use std::mem;
 
 /// No line of a request (inline command, `*n`, `$n`) is longer.
 const LINE_MAX: usize = 64 * 1024;
@@ -192,7 +193,9 @@ impl Parser {
         if !self.spans.is_empty() {
             // Those of earlier calls come first. They are moved once, however many pieces a command
             // of a million arguments comes in.
-            let saved = self.spans.drain(..).map(|span| span.moved(start as u32));
+            // Their memory goes too: the request may have been the only long one.
+            let saved = mem::take(&mut self.spans).into_iter();
+            let saved = saved.map(|span| span.moved(start as u32));
             spans.splice(first..first, saved);
         }
         Ok(Parsed::Command { end: at })
