@@ -45,6 +45,14 @@ ENCODING_IS_OF_7_2 = (
     "    assert_match $enc $val\n"
 )
 
+# Tests that look into what only Redis has and, when they fail, leave the server configured so that others
+# behind them fail. They count as failed without being run.
+SPOILERS = {
+    "unit/type/set": {
+        "SRANDMEMBER with a dict containing long chain": "makes a chain in Redis's own hash table, and kills its child",
+    },
+}
+
 
 class Unavailable(Exception):
     """Something that the suite needs is not there; the text says what to do."""
@@ -150,10 +158,11 @@ class Runner:
         """Runs a unit on the ports of a slot (0, 1, …). A test that hangs ends the suite's runner;
         then the unit is run again without that test, so that those behind it are seen."""
         outcome = Outcome(unit)
+        spoilers = SPOILERS.get(unit, {})
         hanging = []
         started = time.monotonic()
         while True:
-            log, timed_out = self._run_once(unit, slot, hanging, started)
+            log, timed_out = self._run_once(unit, slot, [*spoilers, *hanging], started)
             attempt, hung = read_log(unit, log)
             if not hanging:
                 outcome.results, outcome.details, outcome.skipped = attempt.results, attempt.details, attempt.skipped
@@ -172,6 +181,9 @@ class Runner:
             outcome.add(hung, False, f"no progress for {self.stall_s} s")
             if timed_out or time.monotonic() - started > self.unit_timeout_s:
                 break
+        for name, why in spoilers.items():
+            outcome.skipped.discard(name)
+            outcome.add(name, False, why)
         outcome.not_run = unseen(self.root, unit, outcome)
         outcome.seconds = time.monotonic() - started
         return outcome
