@@ -122,6 +122,7 @@ impl Stats {
             watch: old.watch,
             logs: old.logs,
             latency: old.latency,
+            auth_denied: old.auth_denied,
             ..Self::new(old.commands.len())
         };
     }
