@@ -292,10 +292,23 @@ impl<'d> Vacancy<'d> {
         deadline: Option<u64>,
         event: Event,
     ) {
+        self.insert_times(key, value, deadline, event, 1);
+    }
+
+    /// Like [`Vacancy::insert`], for what counts as several changes.
+    pub fn insert_times(
+        self,
+        key: &[u8],
+        value: NewValue<'_, Value>,
+        deadline: Option<u64>,
+        event: Event,
+        times: u64,
+    ) {
         let mut entry = Entry::new(key, value, deadline);
         entry.set_clock(self.place.shared.new_clock());
         let (key, place) = self.put(entry);
-        place.shared.changed(place.db, key, event);
+        place.shared.dirty += times;
+        place.shared.tell(place.db, key, event);
     }
 
     /// Puts a whole entry there and tells that there is a new key; what the change was is told after.

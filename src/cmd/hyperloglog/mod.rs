@@ -89,10 +89,11 @@ fn pfadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         Err(vacancy) => {
             let mut new = Sds::from_slice(&hll::empty());
             let mut editor = Editor::new(&mut new, sparse_max);
-            marks.for_each(|mark| _ = editor.mark(mark));
+            // That the key came to be is a change as well.
+            let changes = 1 + marks.filter(|mark| editor.mark(*mark)).count() as u64;
             editor.invalidate_count();
-            vacancy.insert(key, NewValue::Other(Value::Raw(new)), None, PFADD);
-            1
+            vacancy.insert_times(key, NewValue::Other(Value::Raw(new)), None, PFADD, changes);
+            changes
         }
     };
     c.reply.int(i64::from(changes > 0));
