@@ -1,5 +1,6 @@
 //! Several sets at once: what they have in common, all together, or in the first alone.
 
+use super::free_later;
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::{Db, Event};
@@ -165,14 +166,16 @@ fn sinter(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 fn sunion(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let mut found = Bulks::default();
     let sets = all(&mut c.db, argv.from(1))?;
-    unite(&sets, c.limits, &mut |member| push(&mut found, member));
+    let gathered = unite(&sets, c.limits, &mut |member| push(&mut found, member));
+    free_later(c, gathered);
     answer(&mut c.reply, found)
 }
 
 fn sdiff(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let mut found = Bulks::default();
     let sets = all(&mut c.db, argv.from(1))?;
-    subtract(&sets, c.limits, &mut |member| push(&mut found, member));
+    let gathered = subtract(&sets, c.limits, &mut |member| push(&mut found, member));
+    free_later(c, gathered);
     answer(&mut c.reply, found)
 }
 
@@ -202,7 +205,8 @@ fn sunionstore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 fn sdiffstore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let sets = all(&mut c.db, argv.from(2))?;
     let mut result = Set::new();
-    subtract(&sets, c.limits, &mut |member| add(&mut result, member, c.limits));
+    let gathered = subtract(&sets, c.limits, &mut |member| add(&mut result, member, c.limits));
+    free_later(c, gathered);
     store(c, &argv[1], result, SDIFFSTORE)
 }
 
@@ -219,7 +223,8 @@ fn sunioncard(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let asked = Asked::parse(argv, true)?;
     let sets = all(&mut c.db, asked.keys(argv))?;
     let mut count = Count::up_to(asked.limit);
-    unite(&sets, c.limits, &mut |_| count.one_more());
+    let gathered = unite(&sets, c.limits, &mut |_| count.one_more());
+    free_later(c, gathered);
     c.reply.len(count.seen);
     DONE
 }
@@ -228,7 +233,8 @@ fn sdiffcard(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let asked = Asked::parse(argv, false)?;
     let sets = all(&mut c.db, asked.keys(argv))?;
     let mut count = Count::up_to(asked.limit);
-    subtract(&sets, c.limits, &mut |_| count.one_more());
+    let gathered = subtract(&sets, c.limits, &mut |_| count.one_more());
+    free_later(c, gathered);
     c.reply.len(count.seen);
     DONE
 }
@@ -317,38 +323,40 @@ fn intersect(sets: &[Option<&Set>], found: Found<'_>) {
 
 /// Finds what any set has, each member once. Where the sets are few and quick to search, a member is
 /// new if none of the sets before has it, and nothing is copied; the largest come first, so that it is
-/// the members of the small ones that are looked for.
-fn unite(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) {
+/// the members of the small ones that are looked for. What was gathered else is given back, for it may
+/// take long to free.
+fn unite(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) -> Option<Set> {
     let mut sets: Vec<_> = sets.iter().copied().flatten().collect();
     sets.sort_by_key(|set| (Reverse(set.len()), std::ptr::from_ref(*set)));
     sets.dedup_by(|one, next| std::ptr::eq(*one, *next));
-    let Some((smallest, probed)) = sets.split_last() else { return };
+    let Some((smallest, probed)) = sets.split_last() else { return None };
     if probed.len() < PROBED_SETS && !probed.iter().any(|set| set.is_slow_to_search()) {
         for (at, set) in sets.iter().enumerate() {
             let before = &sets[..at];
             for member in set.iter() {
                 let is_new = !before.iter().any(|set| set.contains_str(member));
                 if is_new && found(member).is_break() {
-                    return;
+                    return None;
                 }
             }
         }
-        return;
+        return None;
     }
     let most = probed.first().unwrap_or(smallest).len();
     let mut seen = Set::new_table(most, limits);
     for member in sets.iter().flat_map(|set| set.iter()) {
         let is_new = seen.add(member.bytes(&mut itoa::Buffer::new()), limits);
         if is_new && found(member).is_break() {
-            return;
+            break;
         }
     }
+    Some(seen)
 }
 
 /// Finds what the first set has and no other. Its members are looked for in each of the others; in all
-/// at once, gathered, where these are small beside it.
-fn subtract(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) {
-    let Some((Some(first), others)) = sets.split_first() else { return };
+/// at once where these are small beside it: gathered, which is given back.
+fn subtract(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) -> Option<Set> {
+    let Some((Some(first), others)) = sets.split_first() else { return None };
     let mut others: Vec<_> = others.iter().copied().flatten().collect();
     others.sort_by_key(|set| Reverse(set.len()));
     let total: usize = others.iter().map(|set| set.len()).sum();
@@ -366,9 +374,10 @@ fn subtract(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) {
     }
     for member in first.iter() {
         if !others.iter().any(|set| set.contains_str(member)) && found(member).is_break() {
-            return;
+            break;
         }
     }
+    gathered
 }
 
 fn push(found: &mut Bulks, member: Str<'_>) -> ControlFlow<()> {
@@ -387,7 +396,8 @@ fn answer(reply: &mut Reply<'_>, found: Bulks) -> Outcome {
 }
 
 /// Keeps a result, or removes the key where there is none, and answers its size.
-fn store(c: &mut KeysCtx<'_>, key: &[u8], result: Set, event: Event) -> Outcome {
+fn store(c: &mut KeysCtx<'_>, key: &[u8], mut result: Set, event: Event) -> Outcome {
+    free_later(c, result.take_garbage());
     c.reply.len(result.len());
     c.db.store(key, result, event);
     DONE

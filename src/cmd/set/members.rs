@@ -1,6 +1,6 @@
 //! Members one by one: added, taken out, moved, looked for, listed.
 
-use super::{SADD, SREM, free_later};
+use super::{SADD, SREM};
 use crate::cmd::args::Args;
 use crate::cmd::scan::{self, Extra, ScanOptions};
 use crate::cmd::{Command, DONE, Outcome, Run};
@@ -173,9 +173,7 @@ fn sadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let set: &mut Set = &mut held;
     set.expect(count, limits);
     let added = members.skip(known).filter(|member| set.add(member, limits)).count();
-    let husk = set.take_husk();
     held.done_times(SADD, added as u64);
-    free_later(c, husk);
     c.reply.len(added);
     DONE
 }
@@ -194,9 +192,7 @@ fn srem(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     let set: &mut Set = &mut held;
     let removed = members.skip(unknown).filter(|member| set.remove(member)).count();
-    let husk = set.take_husk();
     held.done_times(SREM, removed as u64);
-    free_later(c, husk);
     c.reply.len(removed);
     DONE
 }
@@ -217,13 +213,10 @@ fn smove(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     if !found || from == to {
         return DONE;
     }
-    let mut husk = None;
     if let Some(mut source) = c.db.edit_as::<Set>(from)? {
         source.remove(member);
-        husk = source.take_husk();
         source.done(SREM);
     }
-    free_later(c, husk);
     let limits = c.limits;
     let mut destination = c.db.edit_or_new(to, || Set::for_members(member, 1, limits))?;
     if destination.contains(member) {
@@ -231,9 +224,7 @@ fn smove(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         return DONE;
     }
     destination.add(member, limits);
-    let husk = destination.take_husk();
     destination.done(SADD);
-    free_later(c, husk);
     DONE
 }
 

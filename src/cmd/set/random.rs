@@ -76,9 +76,7 @@ fn spop_one(c: &mut KeysCtx<'_>, key: &[u8]) -> Outcome {
             popped = member.to_vec();
         }
     });
-    let husk = held.take_husk();
     held.done(SPOP);
-    free_later(c, husk);
     c.propagate_as(&[b"SREM", key, &popped]);
     DONE
 }
@@ -110,10 +108,8 @@ fn spop_count(c: &mut KeysCtx<'_>, key: &[u8], count: usize) -> Outcome {
             popped.push(member.to_vec());
         }
     });
-    let husk = held.take_husk();
     held.done_times(SPOP, taken as u64);
     free_later(c, rest);
-    free_later(c, husk);
     for batch in popped.chunks(SREM_BATCH) {
         let members = batch.iter().map(Vec::as_slice);
         let srem: Vec<&[u8]> = [b"SREM", key].into_iter().chain(members).collect();

@@ -23,7 +23,7 @@ mod tests;
 pub use member::Member;
 
 use super::{Collection, Limits, Str, Type, Value};
-use crate::ds::dict::{Dict, Husk, Slot};
+use crate::ds::dict::{Dict, Slot};
 use crate::ds::intset::Intset;
 use crate::ds::listpack::{self, Item, Listpack};
 use crate::ds::{dict, entry};
@@ -194,14 +194,6 @@ impl Set {
         }
     }
 
-    /// The memory that the table's resizing left, to be freed where nobody waits.
-    pub fn take_husk(&mut self) -> Option<Husk<Member>> {
-        match &mut self.0 {
-            Form::Table(table) => table.take_husk(),
-            Form::Ints(_) | Form::Pack(_) => None,
-        }
-    }
-
     /// Whether this is a member.
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
@@ -343,6 +335,13 @@ impl Collection for Set {
             Form::Ints(ints) => ints.alloc_size() >= SLOW_TO_UNMAP,
             Form::Pack(pack) => pack.alloc_size() >= SLOW_TO_UNMAP,
             Form::Table(table) => table.len() > SLOW_TO_FREE,
+        }
+    }
+
+    fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
+        match &mut self.0 {
+            Form::Table(table) => table.take_husk().map(|husk| Box::new(husk) as _),
+            Form::Ints(_) | Form::Pack(_) => None,
         }
     }
 }

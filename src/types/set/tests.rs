@@ -188,6 +188,17 @@ fn the_memory_of_a_table_grows_with_its_members() {
     assert!(table > Some(25_000) && table < Some(60_000), "16 and the table: {table:?}");
 }
 
+#[test]
+fn outgrown_tables_are_given_away() {
+    let (limits, mut set, mut given) = (limits(), Set::new_table(0, &limits()), 0);
+    for n in 0..60_000 {
+        set.add(&text(n), &limits);
+        given += usize::from(set.take_garbage().is_some());
+    }
+    assert!(given > 0, "a table of so many members outgrew others");
+    assert!(set.take_garbage().is_none());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Add(Vec<u8>),
