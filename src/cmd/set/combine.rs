@@ -3,6 +3,7 @@
 use super::free_later;
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::ds::hll::{Mark, Registers};
 use crate::keyspace::{Db, Event};
 use crate::resp::{Argv, Bulks, CmdError, Reply};
 use crate::server::KeysCtx;
@@ -222,6 +223,11 @@ fn sintercard(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 fn sunioncard(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let asked = Asked::parse(argv, true)?;
     let sets = all(&mut c.db, asked.keys(argv))?;
+    if asked.approx {
+        let estimate = estimate(&sets);
+        c.reply.int(if asked.limit == 0 { estimate } else { estimate.min(asked.limit) } as i64);
+        return DONE;
+    }
     let mut count = Count::up_to(asked.limit);
     let gathered = unite(&sets, c.limits, &mut |_| count.one_more());
     free_later(c, gathered);
@@ -351,6 +357,16 @@ fn unite(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) -> Option<Set
         }
     }
     Some(seen)
+}
+
+/// About how many members the sets have together: a HyperLogLog sees them all, and nothing is looked up
+/// or gathered.
+fn estimate(sets: &[Option<&Set>]) -> u64 {
+    let mut registers = Registers::default();
+    for member in sets.iter().flatten().flat_map(|set| set.iter()) {
+        registers.mark(Mark::of(member.bytes(&mut itoa::Buffer::new())));
+    }
+    registers.count()
 }
 
 /// Finds what the first set has and no other. Its members are looked for in each of the others; in all

@@ -1,7 +1,7 @@
 //! All registers, one to a byte: what merges and estimates work on.
 
 use super::estimate::Histogram;
-use super::{Corrupt, Hll, REGISTERS, dense};
+use super::{Corrupt, Hll, Mark, REGISTERS, dense};
 
 /// The registers of several HyperLogLogs merged: the highest value that any of them has.
 #[derive(Debug, Clone)]
@@ -29,6 +29,12 @@ impl Registers {
                 registers.iter_mut().for_each(|held| *held = run.value.max(*held));
             }
         })
+    }
+
+    /// Sees an element.
+    pub fn mark(&mut self, mark: Mark) {
+        let register = &mut self.0[mark.index];
+        *register = mark.rank.max(*register);
     }
 
     /// The estimate of the union.

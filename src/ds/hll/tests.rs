@@ -82,6 +82,16 @@ fn foreign_headers_are_refused() {
 }
 
 #[test]
+fn registers_that_see_elements_count_as_the_bytes_that_did() {
+    let elements: Vec<_> = (0..5000).map(|n| format!("element:{n}").into_bytes()).collect();
+    let bytes = of(elements.iter().map(Vec::as_slice), 3000);
+    let mut seen = Registers::default();
+    elements.iter().for_each(|element| seen.mark(Mark::of(element)));
+    assert!(seen.iter().eq(registers(&bytes)));
+    assert_eq!(Ok(seen.count()), Hll::parse(&bytes).unwrap().count());
+}
+
+#[test]
 fn the_self_test_passes() {
     self_test().unwrap();
 }
