@@ -87,20 +87,24 @@ impl Part {
         Ok(part)
     }
 
+    /// Whether both ends are counted from the end, the wrong way round. Where both lie before the
+    /// string, they would otherwise mean its first byte.
+    fn is_reversed(self) -> bool {
+        self.end.is_some_and(|end| self.start < 0 && end < 0 && self.start > end)
+    }
+
     /// The bits it means in a string of `len` bytes.
     fn bits(self, len: usize) -> Range<u64> {
         let unit = if self.in_bits { 1 } else { 8 };
         let total = len as i64 * (8 / unit);
         let end = self.end.unwrap_or(-1);
-        if self.start < 0 && end < 0 && self.start > end {
-            return 0..0;
-        }
         let from_front = |at: i64| if at < 0 { (total + at).max(0) } else { at };
         let (start, end) = (from_front(self.start), from_front(end).min(total - 1));
         if start > end { 0..0 } else { (start * unit) as u64..((end + 1) * unit) as u64 }
     }
 }
 
+/// BITCOUNT alone finds nothing in a range that is reversed.
 fn bitcount(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let args = Args::new(argv, 2);
     if args.left() > 3 {
@@ -111,7 +115,8 @@ fn bitcount(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let count = held.map_or(0, |held| {
         let mut digits = itoa::Buffer::new();
         let bytes = held.bytes(&mut digits);
-        bits::count_ones_in(bytes, part.bits(bytes.len()))
+        let range = if part.is_reversed() { 0..0 } else { part.bits(bytes.len()) };
+        bits::count_ones_in(bytes, range)
     });
     c.reply.int(count as i64);
     DONE
