@@ -22,7 +22,8 @@ pub enum Shape {
         /// Metres from south to north.
         height: f64,
     },
-    /// Inside straight lines on the map between these points in turn, and from the last to the first.
+    /// Inside straight lines on the map between these points in turn, and from the last to the
+    /// first.
     Polygon(Vec<Point>),
 }
 
@@ -71,16 +72,21 @@ impl Area {
         inside.then(|| self.centre.distance(place))
     }
 
-    /// Ranges of scores that hold every place inside: those of the cell that holds the centre and of its
-    /// neighbours, in a grid coarse enough for that. They do not overlap; their order is Redis's, and
-    /// with it that of unsorted results.
+    /// Ranges of scores that hold every place inside: those of the cell that holds the centre and
+    /// of its neighbours, in a grid coarse enough for that. They do not overlap; their order is
+    /// Redis's, and with it that of unsorted results.
     pub fn cover(&self) -> Vec<Range<u64>> {
         let bounds = self.bounds();
         let mut step = self.step(bounds);
         let mut cell = Cell::of(self.centre, LATITUDE, step);
-        if step > 1 && !reaches(cell, bounds) {
-            step -= 1;
-            cell = Cell::of(self.centre, LATITUDE, step);
+        // The step of a circle or rectangle is too fine by one at most. A polygon may go around the
+        // globe, and its corners be nearer than its bounds are wide.
+        let tries = if matches!(self.shape, Shape::Polygon(_)) { step } else { 1 };
+        for _ in 0..tries {
+            if step > 1 && !reaches(cell, bounds) {
+                step -= 1;
+                cell = Cell::of(self.centre, LATITUDE, step);
+            }
         }
         let mut ranges: Vec<Range<u64>> = Vec::with_capacity(9);
         for (east, north) in NEIGHBOURS {
@@ -96,7 +102,8 @@ impl Area {
         ranges
     }
 
-    /// Longitudes and latitudes between which the area lies. The longitudes may lie beyond the map's edge.
+    /// Longitudes and latitudes between which the area lies. The longitudes may lie beyond the
+    /// map's edge.
     fn bounds(&self) -> (Extent, Extent) {
         let (half_width, half_height) = match &self.shape {
             Shape::Circle { radius } => (*radius, *radius),

@@ -51,6 +51,21 @@ fn a_polygon_has_an_inside_whichever_way_it_is_told() {
     }
 }
 
+#[test]
+fn a_polygon_around_the_globe_is_covered() {
+    let corners = [(-179.0, -80.0), (179.0, -80.0), (179.0, 80.0), (-179.0, 80.0), (-178.0, 0.0)];
+    let corner = |(longitude, latitude)| Point { longitude, latitude };
+    let area = Area::polygon(corners.map(corner).to_vec());
+    let ranges = area.cover();
+    for longitude in (-170..=170).step_by(20) {
+        for latitude in (-70..=70).step_by(10) {
+            let place = corner((f64::from(longitude), f64::from(latitude)));
+            assert!(area.distance_inside(place).is_some(), "{place:?}");
+            assert!(ranges.iter().any(|range| range.contains(&place.score())), "{place:?}");
+        }
+    }
+}
+
 fn place() -> impl Strategy<Value = Point> {
     (-180.0..180.0, -85.0..85.0).prop_map(|(longitude, latitude)| Point { longitude, latitude })
 }
