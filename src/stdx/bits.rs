@@ -1,11 +1,12 @@
 //! Byte strings as strings of bits: counting, searching, combining, and integers of any width.
 //!
-//! Bit 0 is the most significant bit of byte 0, as in Redis's bitmaps: the bytes `a0 01` are the bits
-//! 1010 0000 0000 0001, of which 0, 2 and 15 are set. What lies behind the last byte reads as zero.
+//! Bit 0 is the most significant bit of byte 0, as in Redis's bitmaps: the bytes `a0 01` are the
+//! bits 1010 0000 0000 0001, of which 0, 2 and 15 are set. What lies behind the last byte reads as
+//! zero.
 //!
-//! The loops over many bytes are plain folds over fixed-size chunks without an early exit, which is the
-//! form that the compiler turns into vector instructions of whatever machine it builds for. The tests
-//! hold each against a twin that looks at one bit at a time.
+//! The loops over many bytes are plain folds over fixed-size chunks without an early exit, which is
+//! the form that the compiler turns into vector instructions of whatever machine it builds for. The
+//! tests hold each against a twin that looks at one bit at a time.
 
 use std::ops::Range;
 
@@ -108,9 +109,9 @@ pub enum Combination {
     One,
 }
 
-/// Combines `sources`, of which there is at least one, into `out`, which holds zeros and is as long as
-/// the longest of them. It is done in blocks that stay in the nearest cache, so that every source is
-/// read once and the result written once, however many sources there are.
+/// Combines `sources`, of which there is at least one, into `out`, which holds zeros and is as long
+/// as the longest of them. It is done in blocks that stay in the nearest cache, so that every
+/// source is read once and the result written once, however many sources there are.
 pub fn combine(combination: Combination, sources: &[&[u8]], out: &mut [u8]) {
     for (number, block) in out.chunks_mut(COMBINE_BLOCK).enumerate() {
         let start = number * COMBINE_BLOCK;
@@ -129,8 +130,9 @@ const COMBINE_BLOCK: usize = 4096;
 /// Four words that one vector instruction, or two, work on.
 type Lanes = [u64; 4];
 
-/// Counts by adding bits in columns: seven carry-save adders make one vector of bits worth eight, and
-/// three worth four, two and one, out of eight vectors; so half as many vectors need their bits added up.
+/// Counts by adding bits in columns: seven carry-save adders make one vector of bits worth eight,
+/// and three worth four, two and one, out of eight vectors; so half as many vectors need their bits
+/// added up.
 fn count_ones_of_block(block: &[u8; COUNT_BLOCK]) -> u64 {
     let mut words = [Lanes::default(); 8];
     let (chunks, _) = block.as_chunks::<8>();
@@ -245,8 +247,8 @@ fn head_mask(start: u64) -> u8 {
     0xff >> (start % 8)
 }
 
-/// The bits of a byte before bit `end` of the string, which is not the first bit of a byte unless the
-/// whole byte before it is meant.
+/// The bits of a byte before bit `end` of the string, which is not the first bit of a byte unless
+/// the whole byte before it is meant.
 fn tail_mask(end: u64) -> u8 {
     let used = end % 8;
     if used == 0 { 0xff } else { !(0xff >> used) }

@@ -234,8 +234,8 @@ impl Operation {
         self.at + u64::from(self.kind.width)
     }
 
-    /// Whether a value lies so far below the range that its distance from the greatest value is past 64
-    /// bits. Servers take it for one above the range then, and so does larder.
+    /// Whether a value lies so far below the range that its distance from the greatest value is
+    /// past 64 bits. Servers take it for one above the range then, and so does larder.
     fn is_far_below(&self, value: i64) -> bool {
         self.kind.width < 64 && self.kind.max() - i128::from(value) > i128::from(i64::MAX)
     }
@@ -321,8 +321,8 @@ fn read(c: &mut KeysCtx<'_>, key: &[u8], operations: &[Operation]) -> Outcome {
     DONE
 }
 
-/// The string is made long enough for every operation that may write, even if in the end none does; that
-/// alone is a change, but one that has no event.
+/// The string is made long enough for every operation that may write, even if in the end none does;
+/// that alone is a change, but one that has no event.
 fn write(c: &mut KeysCtx<'_>, key: &[u8], operations: &[Operation]) -> Outcome {
     let writes = operations.iter().filter(|operation| !operation.is_read());
     let len = writes.map(Operation::end).max().unwrap_or(0).div_ceil(8) as usize;
@@ -353,7 +353,8 @@ fn write(c: &mut KeysCtx<'_>, key: &[u8], operations: &[Operation]) -> Outcome {
     DONE
 }
 
-/// Applies the operations to a string, which just `grew` or did not; whether there was something to tell of.
+/// Applies the operations to a string, which just `grew` or did not; whether there was something to
+/// tell of.
 fn run(operations: &[Operation], bytes: &mut [u8], grew: bool, reply: &mut Reply<'_>) -> bool {
     let mut told = false;
     for operation in operations {

@@ -89,8 +89,8 @@ fn bitop(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-/// The sources' strings combined. They are looked up twice: once each as a read is, which may expire a
-/// key, then all together, to be read where they lie.
+/// The sources' strings combined. They are looked up twice: once each as a read is, which may
+/// expire a key, then all together, to be read where they lie.
 fn combined(
     c: &mut KeysCtx<'_>,
     argv: &Argv<'_>,

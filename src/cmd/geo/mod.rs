@@ -60,7 +60,8 @@ fn reply_point(reply: &mut Reply<'_>, point: Point) {
     }
 }
 
-/// A distance of so many metres in a unit, with four decimals. It is a bulk string in both protocols.
+/// A distance of so many metres in a unit, with four decimals. It is a bulk string in both
+/// protocols.
 fn reply_distance(reply: &mut Reply<'_>, metres: f64, unit: f64) {
     reply.bulk(format!("{:.4}", metres / unit).as_bytes());
 }

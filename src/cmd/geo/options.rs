@@ -101,8 +101,8 @@ struct By {
 }
 
 impl<'a> Query<'a> {
-    /// Reads all arguments. `zset` is the source, where it exists; a member that is not there matters only
-    /// then.
+    /// Reads all arguments. `zset` is the source, where it exists; a member that is not there
+    /// matters only then.
     pub(super) fn parse(
         argv: &Argv<'a>,
         form: Form,

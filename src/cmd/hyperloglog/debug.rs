@@ -105,8 +105,8 @@ fn make_dense(c: &mut KeysCtx<'_>, key: &[u8]) -> Result<bool, CmdError> {
     Ok(true)
 }
 
-/// The runs in letters: `z:` and `Z:` for short and long ones of zeros with their length, `v:` for others
-/// with their value and length.
+/// The runs in letters: `z:` and `Z:` for short and long ones of zeros with their length, `v:` for
+/// others with their value and length.
 fn decode(runs: Runs<'_>) -> Result<String, CmdError> {
     let mut text = String::new();
     let shown = runs.try_for_each(|run| {

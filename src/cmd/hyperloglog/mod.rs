@@ -100,8 +100,8 @@ fn pfadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-/// Adds elements to an existing one; how many of them changed it. One that knows them all already, the
-/// usual case, is only read.
+/// Adds elements to an existing one; how many of them changed it. One that knows them all already,
+/// the usual case, is only read.
 fn add(
     mut edit: Edit<'_>,
     mut marks: impl Iterator<Item = Mark>,

@@ -72,9 +72,9 @@ impl Cell {
         (LONGITUDE.part(self.x, self.step), LATITUDE.part(self.y, self.step))
     }
 
-    /// The cell so many columns to the east and rows to the north; the map goes on at its other side. A
-    /// place on the eastern or northern edge lies in a cell of its own behind the last one, which is left
-    /// only where there is a move.
+    /// The cell so many columns to the east and rows to the north; the map goes on at its other
+    /// side. A place on the eastern or northern edge lies in a cell of its own behind the last
+    /// one, which is left only where there is a move.
     pub(super) fn neighbour(self, east: i32, north: i32) -> Self {
         let last = (1 << self.step) - 1;
         let moved = |at: u32, by: i32| match by {

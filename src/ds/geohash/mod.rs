@@ -2,21 +2,22 @@
 //! geospatial sorted sets.
 //!
 //! # Layout
-//! Latitude (within ±85.05112878, where the square map of the web ends) and longitude (within ±180) are each
-//! divided into 2^26 steps. The bits of both steps are interleaved, those of the longitude being the higher
-//! of each pair:
+//! Latitude (within ±85.05112878, where the square map of the web ends) and longitude (within ±180)
+//! are each divided into 2^26 steps. The bits of both steps are interleaved, those of the longitude
+//! being the higher of each pair:
 //! ```text
 //! bit 51   50   49   48         1    0
 //!    x25  y25  x24  y24  ...   x0   y0      x: longitude, y: latitude
 //! ```
-//! The score of 13.361389 E, 38.115556 N is 3479099956230698, `0xc5c407087d22a`. Its first two bits, 11, say
-//! east and north; its first 2n bits name the cell of the grid of 2^n by 2^n cells that the place lies in. All
-//! places of a cell therefore have scores in one range, which is how areas are searched ([`Area::cover`]).
+//! The score of 13.361389 E, 38.115556 N is 3479099956230698, `0xc5c3915077a2a`. Its first two
+//! bits, 11, say east and north; its first 2n bits name the cell of the grid of 2^n by 2^n cells
+//! that the place lies in. All places of a cell therefore have scores in one range, which is how
+//! areas are searched ([`Area::cover`]).
 //!
 //! A score stands for the middle of its cell, which is 0.6 m wide and 0.3 m high at the equator.
 //!
-//! Redis's step counts, limits and formulas are kept as they are: scores, distances and the order of
-//! unsorted results are equal to its own.
+//! Redis's step counts, limits and formulas are kept as they are: scores, distances and the order
+//! of unsorted results are equal to its own.
 
 mod area;
 mod cell;
@@ -62,8 +63,8 @@ impl Point {
         }
     }
 
-    /// Its geohash as others write it: eleven letters of five bits, over latitudes up to the poles. There
-    /// are bits for ten letters and two more bits, so the last letter is always `0`.
+    /// Its geohash as others write it: eleven letters of five bits, over latitudes up to the poles.
+    /// There are bits for ten letters and two more bits, so the last letter is always `0`.
     pub fn geohash(self) -> [u8; 11] {
         const LETTERS: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
         let bits = Cell::of(self, Extent { min: -90.0, max: 90.0 }, STEP_MAX).bits();

@@ -12,8 +12,8 @@ use crate::ds::sds::Sds;
 /// How many runs from the one before the changed one on are looked at for neighbours to be joined.
 const JOIN_RUNS: usize = 5;
 
-/// A HyperLogLog's bytes, for changing. They passed [`Hll::validate`]; where they did not, an edit may
-/// panic.
+/// A HyperLogLog's bytes, for changing. They passed [`Hll::validate`]; where they did not, an edit
+/// may panic.
 #[derive(Debug)]
 pub struct Editor<'a> {
     bytes: &'a mut Sds,
@@ -93,8 +93,8 @@ impl<'a> Editor<'a> {
         raises
     }
 
-    /// Splits the run that holds the register into the part before it, the register alone and the part
-    /// behind it; then neighbours are joined again.
+    /// Splits the run that holds the register into the part before it, the register alone and the
+    /// part behind it; then neighbours are joined again.
     fn mark_sparse(&mut self, mark: Mark) -> bool {
         let (before, run) = self.locate(mark.index);
         if run.value >= mark.rank {
@@ -122,8 +122,8 @@ impl<'a> Editor<'a> {
         true
     }
 
-    /// The first byte of the run before the one that holds register `index`, and that run. The first run
-    /// stands for the one before itself.
+    /// The first byte of the run before the one that holds register `index`, and that run. The
+    /// first run stands for the one before itself.
     fn locate(&self, index: usize) -> (usize, Run) {
         let mut runs = self.hll().runs().expect("it is sparse");
         let mut before = 0;

@@ -1,14 +1,14 @@
 //! How many elements the registers tell of.
 //!
 //! The estimator is Otmar Ertl's ("New cardinality estimation algorithms for HyperLogLog sketches",
-//! 2017, section 4, the improved raw estimator), which needs no tables and no correction for small or
-//! large numbers. All servers round alike only if they add in the same order, so the order below is part
-//! of the format, in a way: replies are equal to the last digit.
+//! 2017, section 4, the improved raw estimator), which needs no tables and no correction for small
+//! or large numbers. All servers round alike only if they add in the same order, so the order below
+//! is part of the format, in a way: replies are equal to the last digit.
 
 use super::{RANK_BITS, REGISTERS};
 
-/// The highest value that a rank can have, and the registers that have each. Foreign bytes may hold values
-/// up to 63, which count nowhere.
+/// How many registers hold each value. Foreign bytes may hold values past the highest rank; those are
+/// counted, but the estimate does not look at them.
 #[derive(Debug)]
 pub(super) struct Histogram([u32; 64]);
 
@@ -24,8 +24,8 @@ impl Histogram {
         self.0[usize::from(value % 64)] += registers as u32;
     }
 
-    /// All of these registers. Neighbours often hold the same value; counting them in tables of their own
-    /// spares each addition from waiting for the one before.
+    /// All of these registers. Neighbours often hold the same value; counting them in tables of
+    /// their own spares each addition from waiting for the one before.
     pub(super) fn add_all(&mut self, registers: &[u8]) {
         let mut tables = [[0u32; 64]; 4];
         let (fours, rest) = registers.as_chunks::<4>();
@@ -73,8 +73,8 @@ fn sigma(mut x: f64) -> f64 {
     }
 }
 
-/// A third of 1 - x less the sum of (1 - x^(2^-k))² · 2^-k over all k from 1 on: what the registers at the
-/// highest rank contribute.
+/// A third of 1 - x less the sum of (1 - x^(2^-k))² · 2^-k over all k from 1 on: what the registers
+/// at the highest rank contribute.
 fn tau(mut x: f64) -> f64 {
     if x == 0.0 || x == 1.0 {
         return 0.0;

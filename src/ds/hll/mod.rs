@@ -1,10 +1,10 @@
-//! HyperLogLogs: about how many different elements there were, in 12 KB or less. The bytes are Redis's,
-//! so GET, SET, RDB files and DUMP payloads carry them as they are.
+//! HyperLogLogs: about how many different elements there were, in 12 KB or less. The bytes are
+//! Redis's, so GET, SET, RDB files and DUMP payloads carry them as they are.
 //!
-//! An element is hashed to 64 bits. The low 14 choose one of 16384 registers; the position of the lowest
-//! bit set in the other 50 (1 to 51) is the element's *rank*, and a register holds the highest rank that it saw.
-//! Many different elements make high ranks likely: the estimate follows from how often each rank stands
-//! in the registers (`estimate`). Its standard error is 0.81 %.
+//! An element is hashed to 64 bits. The low 14 choose one of 16384 registers; the position of the
+//! lowest bit set in the other 50 (1 to 51) is the element's *rank*, and a register holds the
+//! highest rank that it saw. Many different elements make high ranks likely: the estimate follows
+//! from how often each rank stands in the registers (`estimate`). Its standard error is 0.81 %.
 //!
 //! # Layout
 //! ```text
@@ -14,15 +14,18 @@
 //! | 4    | 1        | 3      | 8           |
 //! +------+----------+--------+-------------+-- ... --+
 //! ```
-//! `cardinality` is the last estimate, little endian; while its highest bit is set it is out of date.
+//! `cardinality` is the last estimate, little endian; while its highest bit is set it is out of
+//! date.
 //!
-//! Encoding 0, *dense*: 12288 bytes, six bits for each register, the first one in the lowest bits of the
-//! first byte. Four registers `a b c d` fill three bytes, as one little-endian number of 24 bits:
+//! Encoding 0, *dense*: 12288 bytes, six bits for each register, the first one in the lowest bits
+//! of the first byte. Four registers `a b c d` fill three bytes, as one little-endian number of 24
+//! bits:
 //! ```text
 //! bbaaaaaa  ccccbbbb  ddddddcc
 //! ```
-//! Encoding 1, *sparse*: runs of equal registers from the first to the last (`sparse`), in as few bytes
-//! as there are runs. A register past 32, or more bytes than the configured limit, turns it into a dense one.
+//! Encoding 1, *sparse*: runs of equal registers from the first to the last (`sparse`), in as few
+//! bytes as there are runs. A register past 32, or more bytes than the configured limit, turns it
+//! into a dense one.
 //!
 //! The three elements `a`, `b` and `c` make, as `PFDEBUG DECODE` tells it,
 //! `Z:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603`:
@@ -40,13 +43,15 @@
 //! ```
 //!
 //! # Costs
-//! Adding is O(1) to a dense one, O(bytes) to a sparse one. The estimate and a merge visit every register:
-//! dense ones are unpacked 4 at a time in words and compared 16 and more at a time in vectors.
+//! Adding is O(1) to a dense one, O(bytes) to a sparse one. The estimate and a merge visit every
+//! register: dense ones are unpacked 4 at a time in words and compared 16 and more at a time in
+//! vectors.
 //!
 //! # Invariants
-//! Anybody may SET such a string, so nothing is taken for granted: [`Hll::parse`] looks at the header and the
-//! length, and what reads the registers of a sparse one answers [`Corrupt`] where runs are cut off or do not
-//! come to 16384. An [`Editor`] is given only bytes that [`Hll::validate`] has passed.
+//! Anybody may SET such a string, so nothing is taken for granted: [`Hll::parse`] looks at the
+//! header and the length, and what reads the registers of a sparse one answers [`Corrupt`] where
+//! runs are cut off or do not come to 16384. An [`Editor`] is given only bytes that
+//! [`Hll::validate`] has passed.
 //!
 //! 1. A dense one has 16 + 12288 bytes.
 //! 2. A sparse one's runs come to 16384 registers.

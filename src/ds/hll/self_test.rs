@@ -1,4 +1,5 @@
-//! What PFSELFTEST tries: that registers hold what was written, and that estimates are as good as promised.
+//! What PFSELFTEST tries: that registers hold what was written, and that estimates are as good as
+//! promised.
 
 use super::{DENSE, Editor, Hll, Mark, REGISTERS, Registers, dense, empty};
 use crate::ds::sds::Sds;
@@ -33,8 +34,8 @@ fn try_registers() -> Result<(), String> {
     Ok(())
 }
 
-/// Adds the same elements to a sparse one and a dense one; their registers are the same, and estimates
-/// are near at every power of ten.
+/// Adds the same elements to a sparse one and a dense one; their registers are the same, and
+/// estimates are near at every power of ten.
 fn try_estimates() -> Result<(), String> {
     let mut sparse = Sds::from_slice(&empty());
     let mut dense = sparse.clone();
