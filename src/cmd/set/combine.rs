@@ -335,7 +335,7 @@ fn unite(sets: &[Option<&Set>], limits: &Limits, found: Found<'_>) -> Option<Set
     let mut sets: Vec<_> = sets.iter().copied().flatten().collect();
     sets.sort_by_key(|set| (Reverse(set.len()), std::ptr::from_ref(*set)));
     sets.dedup_by(|one, next| std::ptr::eq(*one, *next));
-    let Some((smallest, probed)) = sets.split_last() else { return None };
+    let (smallest, probed) = sets.split_last()?;
     if probed.len() < PROBED_SETS && !probed.iter().any(|set| set.is_slow_to_search()) {
         for (at, set) in sets.iter().enumerate() {
             let before = &sets[..at];
