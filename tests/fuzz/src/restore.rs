@@ -6,7 +6,7 @@
 #![no_main]
 
 use larder::config::Config;
-use larder::persist::rdb::{self, Dumper};
+use larder::persist::rdb::{self, Dumper, Loaded};
 use larder::stdx::crc::crc64;
 use larder::stdx::hash::Seed;
 use larder::types::Limits;
@@ -34,7 +34,6 @@ fn check(value: &[u8], version: u16) {
     payload.extend_from_slice(&version.to_le_bytes());
     payload.extend_from_slice(&crc64(0, &payload).to_le_bytes());
     let Ok(loaded) = rdb::restore(&payload, &LIMITS) else { return };
-    let dump = |loaded, compress| DUMPER.with_borrow_mut(|dumper| dumper.dump(loaded, compress));
     for compress in [false, true] {
         let dumped = dump(&loaded, compress);
         let again = rdb::restore(&dumped, &LIMITS).expect("what was dumped can be restored");
@@ -43,4 +42,8 @@ fn check(value: &[u8], version: u16) {
     }
     payload[value.len() / 2] ^= 1;
     assert!(rdb::restore(&payload, &LIMITS).is_err(), "the checksum guards every byte");
+}
+
+fn dump(loaded: &Loaded, compress: bool) -> Vec<u8> {
+    DUMPER.with_borrow_mut(|dumper| dumper.dump(loaded, compress))
 }
