@@ -31,7 +31,8 @@ fn geoadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             break;
         }
     }
-    if args.left() == 0 || args.left() % 3 != 0 || (options.only_new && options.only_existing) {
+    let triples = args.left() > 0 && args.left().is_multiple_of(3);
+    if !triples || (options.only_new && options.only_existing) {
         return Err(CmdError::Syntax);
     }
     let mut places = Places::new();

@@ -104,9 +104,9 @@ fn spread(bits: u32) -> u64 {
 /// Bits 0, 2, 4 and so on, put together.
 fn every_second(bits: u64) -> u32 {
     let mut packed = bits & SPREADS[0].1;
-    for i in 0..SPREADS.len() {
+    for (i, (shift, _)) in SPREADS.iter().enumerate() {
         let mask = SPREADS.get(i + 1).map_or(0xffff_ffff, |(_, mask)| *mask);
-        packed = (packed | packed >> SPREADS[i].0) & mask;
+        packed = (packed | packed >> shift) & mask;
     }
     packed as u32
 }

@@ -128,9 +128,9 @@ impl<'a> Hll<'a> {
     /// `bytes` as a HyperLogLog, if they have the header and length of one.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
-        let fits = match rest.first()? {
-            &DENSE => bytes.len() == DENSE_LEN,
-            &SPARSE => bytes.len() >= HEADER,
+        let fits = match *rest.first()? {
+            DENSE => bytes.len() == DENSE_LEN,
+            SPARSE => bytes.len() >= HEADER,
             _ => false,
         };
         fits.then_some(Self { bytes })
