@@ -257,21 +257,6 @@ const DIFFERENCES: &[Difference] = &[
         lines: &["+arg noscores pure-token optional token=NOSCORES since=8.0.0"],
         reason: "Valkey 8.0 added NOSCORES",
     },
-    Difference {
-        command: "hset",
-        lines: &["+arg data block multiple", "-arg field_value block multiple"],
-        reason: "7.2 renamed the block",
-    },
-    Difference {
-        command: "hmset",
-        lines: &["+arg data block multiple", "-arg field_value block multiple"],
-        reason: "7.2 renamed the block",
-    },
-    Difference {
-        command: "hscan",
-        lines: &["+arg novalues pure-token optional token=NOVALUES since=7.4.0"],
-        reason: "7.4 added NOVALUES",
-    },
     Difference { command: "sort", lines: SORT_RENAMED, reason: "7.2 renamed the arguments" },
     Difference { command: "sort_ro", lines: SORT_RENAMED, reason: "7.2 renamed the arguments" },
     Difference {
