@@ -13,6 +13,7 @@ use larder::spec::Table;
 use larder::stdx::clock::{Clock, Ticks, ticks_to_ns};
 use larder::stdx::os::error::os_words;
 use larder::stdx::os::pages::mapped_bytes;
+use larder::stdx::os::priority;
 use larder::stdx::{alloc, memory};
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -261,7 +262,13 @@ fn write_pid_file(config: &Config, background: bool) -> Option<PidFile> {
 /// The allocator's settings, and what its build lacks.
 fn prepare_memory(config: &Config) {
     alloc::register_thread();
-    if !alloc::background_threads(config.jemalloc_bg_thread) && config.jemalloc_bg_thread {
+    let wanted = config.jemalloc_bg_thread;
+    // The allocator's threads claim as little of the CPU as the thread that starts them.
+    let started = std::thread::spawn(move || {
+        priority::step_back();
+        alloc::background_threads(wanted)
+    });
+    if !started.join().unwrap_or(false) && wanted {
         tracing::warn!("The allocator cannot return memory on a thread of its own");
     }
     if !alloc::quantum_is_8() {

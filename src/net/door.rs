@@ -7,6 +7,7 @@ use crate::keyspace::Garbage;
 use crate::server::Server;
 use crate::stdx::alloc;
 use crate::stdx::clock::Clock;
+use crate::stdx::os::priority;
 use bytes::BytesMut;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ enum Job {
 /// Frees what it is given, in order, until the loop is gone.
 fn free(jobs: &Receiver<Job>, actions: &mpsc::UnboundedSender<Action>) {
     alloc::register_thread();
+    // On a machine with one CPU for all, freeing goes on in the time that the loop leaves.
+    priority::step_back();
     for job in jobs {
         match job {
             Job::Free(garbage) => {

@@ -7,6 +7,7 @@ pub mod crash;
 pub mod error;
 pub mod fork;
 pub mod pages;
+pub mod priority;
 pub mod syslog;
 pub mod time;
 pub mod title;
