@@ -3,6 +3,7 @@
 pub mod args;
 pub mod bitmap;
 pub mod connection;
+pub mod draw;
 pub mod generic;
 pub mod geo;
 pub mod hash;

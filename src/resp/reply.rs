@@ -50,6 +50,11 @@ impl<'a> Reply<'a> {
         self.resp
     }
 
+    /// Bytes that wait to be sent, those of earlier replies included.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
     /// `+OK`.
     #[inline]
     pub fn ok(&mut self) {

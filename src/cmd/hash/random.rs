@@ -4,6 +4,7 @@ use rand::rngs::SmallRng;
 
 use super::{bulk, read};
 use crate::cmd::args::{Args, is};
+use crate::cmd::draw;
 use crate::cmd::scan::{self, Extra, ScanOptions};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, Bulks, CmdError, Reply, Resp};
@@ -98,7 +99,16 @@ impl Draw {
     }
 
     /// Answers fields of `hash`.
-    fn answer(self, hash: &Hash, now_ms: u64, rng: &mut SmallRng, reply: &mut Reply<'_>) {
+    ///
+    /// # Errors
+    /// They are more than a reply may hold.
+    fn answer(
+        self,
+        hash: &Hash,
+        now_ms: u64,
+        rng: &mut SmallRng,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), CmdError> {
         let live = hash.live_len(now_ms);
         let count = match self.distinct {
             true => self.count.min(live),
@@ -107,7 +117,7 @@ impl Draw {
         };
         let flat = self.with_values && reply.resp() == Resp::V2;
         reply.array(if flat { 2 * count } else { count });
-        let show = |field: FieldRef<'_>| {
+        let show = |reply: &mut Reply<'_>, field: FieldRef<'_>| {
             if self.with_values && !flat {
                 reply.array(2);
             }
@@ -117,10 +127,12 @@ impl Draw {
             }
         };
         if self.distinct {
-            hash.draw_distinct(count, rng, now_ms, show);
-        } else {
-            hash.draw(count, rng, now_ms, show);
+            hash.draw_distinct(count, rng, now_ms, |field| show(reply, field));
+            return Ok(());
         }
+        draw::with_repetition(reply, count, |reply, n| {
+            hash.draw(n, rng, now_ms, |field| show(reply, field));
+        })
     }
 }
 
@@ -128,7 +140,7 @@ fn hrandfield(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let draw = Draw::parse(Args::new(argv, 2))?;
     let (hash, now) = read(&mut c.db, &argv[1])?;
     match (draw, hash) {
-        (Some(draw), Some(hash)) => draw.answer(hash, now, c.rng, &mut c.reply),
+        (Some(draw), Some(hash)) => draw.answer(hash, now, c.rng, &mut c.reply)?,
         (Some(_), None) => c.reply.array(0),
         (None, hash) => match hash.and_then(|hash| hash.random(c.rng, now)) {
             Some(field) => bulk(&mut c.reply, field.name),

@@ -2,6 +2,7 @@
 
 use super::{SPOP, SREM_BATCH, free_later};
 use crate::cmd::args::int;
+use crate::cmd::draw;
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError};
@@ -138,9 +139,11 @@ fn srandmember(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             None => c.reply.null(),
         },
         (Some(set), Some(count)) if count < 0 => {
-            let count = count.unsigned_abs();
-            c.reply.array(count as usize);
-            set.draw(count, c.rng, |member| c.reply.string(member));
+            let count = count.unsigned_abs() as usize;
+            c.reply.array(count);
+            draw::with_repetition(&mut c.reply, count, |reply, n| {
+                set.draw(n as u64, c.rng, |member| reply.string(member));
+            })?;
         }
         (Some(set), Some(count)) => {
             let count = set.len().min(count as usize);

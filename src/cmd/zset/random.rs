@@ -2,6 +2,7 @@
 
 use super::{reply_element, reply_elements, reply_elements_head, reply_member};
 use crate::cmd::args::{self, Args};
+use crate::cmd::draw;
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::KeysCtx;
@@ -76,7 +77,7 @@ fn several(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     if count >= 0 {
         reply_distinct(&mut c.reply, c.rng, zset, size.min(zset.len()), with_scores);
     } else {
-        reply_drawn(&mut c.reply, c.rng, zset, size, with_scores);
+        reply_drawn(&mut c.reply, c.rng, zset, size, with_scores)?;
     }
     DONE
 }
@@ -115,10 +116,12 @@ fn reply_drawn(
     zset: &Zset,
     size: usize,
     with_scores: bool,
-) {
+) -> Result<(), CmdError> {
     reply_elements_head(reply, size, with_scores);
-    for _ in 0..size {
-        let element = zset.random(&mut || rng.next_u64());
-        reply_element(reply, element.expect("a sorted set is never empty"), with_scores);
-    }
+    draw::with_repetition(reply, size, |reply, n| {
+        for _ in 0..n {
+            let element = zset.random(&mut || rng.next_u64());
+            reply_element(reply, element.expect("a sorted set is never empty"), with_scores);
+        }
+    })
 }
