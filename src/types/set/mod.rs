@@ -39,7 +39,7 @@ const SLOW_TO_UNMAP: usize = 1 << 20;
 /// Members of a table whose size stands for that of all.
 const MEMORY_SAMPLES: usize = 64;
 
-/// A set. See the [module](self).
+/// A set, in one of three encodings; the head of this file tells when each holds it.
 #[derive(Clone)]
 pub struct Set(Form);
 
