@@ -290,6 +290,13 @@ impl Collection for Hash {
         const FEW: usize = 64;
         matches!(&self.0, Form::Table(table) if table.len() > FEW)
     }
+
+    fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
+        match &mut self.0 {
+            Form::Packed(_) => None,
+            Form::Table(table) => Some(Box::new(table.take_husk()?)),
+        }
+    }
 }
 
 /// The fields of a [`struct@Hash`] whose time is not over.

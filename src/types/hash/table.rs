@@ -2,7 +2,7 @@
 
 use super::{FieldRef, FieldTtl, is_live};
 use crate::ds::deadlines::Deadlines;
-use crate::ds::dict::{self, Dict, Keyed, Slot, tag};
+use crate::ds::dict::{self, Dict, Husk, Keyed, Slot, tag};
 use crate::ds::entry::{Entry, INLINE_MAX, NewValue, ValueRef};
 use crate::ds::listpack::Item;
 use crate::ds::sds::Sds;
@@ -125,7 +125,6 @@ impl Table {
             }
         };
         self.move_deadline(hash, old, new);
-        self.free_old_table();
         is_new
     }
 
@@ -150,7 +149,6 @@ impl Table {
             _ => return false,
         };
         self.move_deadline(hash, deadline, None);
-        self.free_old_table();
         true
     }
 
@@ -171,7 +169,6 @@ impl Table {
             told(&name);
             removed += 1;
         }
-        self.free_old_table();
         removed
     }
 
@@ -220,10 +217,9 @@ impl Table {
         }
     }
 
-    /// Frees a table that resizing has emptied.
-    #[inline]
-    fn free_old_table(&mut self) {
-        drop(self.dict.take_husk());
+    /// The table that resizing has emptied, if there is one.
+    pub(super) fn take_husk(&mut self) -> Option<Husk<Field>> {
+        self.dict.take_husk()
     }
 
     #[cfg(test)]

@@ -313,3 +313,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn outgrown_tables_are_given_away() {
+    let limits = limits();
+    let (mut hash, mut given) = (Hash::new(), 0);
+    for n in 0..60_000 {
+        hash.set(format!("field:{n}").as_bytes(), b"value", FieldTtl::Clear, 0, &limits);
+        given += usize::from(hash.take_garbage().is_some());
+    }
+    assert!(given > 0, "a table of so many fields outgrew others");
+    assert!(hash.take_garbage().is_none());
+}
