@@ -116,7 +116,8 @@ fn insert(
     value: &[u8],
     deadline: Option<u64>,
 ) -> Result<(), Corrupt> {
-    if deadline.is_some_and(|at| at > DEADLINE_MAX) {
+    // 0 would be written as none.
+    if deadline.is_some_and(|at| at == 0 || at > DEADLINE_MAX) {
         return Err(source.corrupt(NO_DEADLINE));
     }
     let ttl = deadline.map_or(FieldTtl::Clear, FieldTtl::At);
