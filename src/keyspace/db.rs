@@ -189,13 +189,7 @@ impl<'a> Db<'a> {
     /// [`CmdError::WrongType`] where the key holds another type.
     #[inline]
     pub fn edit_as<T: Collection>(&mut self, key: &[u8]) -> Result<Option<Held<'_, T>>, CmdError> {
-        match self.edit(key) {
-            None => Ok(None),
-            Some(edit) => match Held::new(edit) {
-                Ok(held) => Ok(Some(held)),
-                Err(_) => Err(CmdError::WrongType),
-            },
-        }
+        self.edit(key).map(Held::new).transpose()
     }
 
     /// Like [`Db::edit_as`], with an empty collection where the key is missing. It is to be filled, or
@@ -213,7 +207,7 @@ impl<'a> Db<'a> {
             Ok(edit) => edit,
             Err(vacancy) => Edit::of_new(vacancy, key, new().into_value()),
         };
-        Held::new(edit).map_err(|_| CmdError::WrongType)
+        Held::new(edit)
     }
 
     /// Puts a collection at `key` whatever it held, without a deadline, as the `STORE` commands do:

@@ -1,6 +1,7 @@
 //! A collection held for writing.
 
 use super::{Edit, Event};
+use crate::resp::CmdError;
 use crate::types::{Collection, Entry};
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,10 +18,13 @@ pub struct Held<'d, T> {
 const IS_ONE: &str = "the guard was made for a value of this type";
 
 impl<'d, T: Collection> Held<'d, T> {
-    /// The guard, if the key holds a `T`; else the key's own is given back.
-    pub(super) fn new(edit: Edit<'d>) -> Result<Self, Edit<'d>> {
+    /// The guard of a key that holds a `T`.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] where it holds another type.
+    pub(super) fn new(edit: Edit<'d>) -> Result<Self, CmdError> {
         let holds = edit.entry().other().and_then(T::of).is_some();
-        if holds { Ok(Self { edit, of: PhantomData }) } else { Err(edit) }
+        if holds { Ok(Self { edit, of: PhantomData }) } else { Err(CmdError::WrongType) }
     }
 
     /// The entry.
