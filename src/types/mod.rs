@@ -18,7 +18,6 @@ pub use zset::Zset;
 
 use bytes::Bytes;
 
-use crate::ds::dict::Keyed;
 use crate::ds::entry::{NewValue, ValueRef};
 use crate::ds::sds::Sds;
 
@@ -125,28 +124,6 @@ pub fn next_field_deadline(entry: &Entry) -> Option<u64> {
     match entry.value() {
         ValueRef::Int(_) | ValueRef::Inline(_) => None,
         ValueRef::Other(value) => value.next_field_deadline(),
-    }
-}
-
-impl Keyed for Entry {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        self.key()
-    }
-
-    #[inline]
-    fn prefetch(&self) {
-        self.prefetch();
-    }
-
-    #[inline]
-    fn hint(&self) -> u16 {
-        self.hint()
-    }
-
-    #[inline]
-    fn set_hint(&mut self, hint: u16) {
-        self.set_hint(hint);
     }
 }
 

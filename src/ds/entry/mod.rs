@@ -51,6 +51,7 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
+use super::dict::Keyed;
 use std::fmt;
 
 pub use layout::size_class;
@@ -232,6 +233,28 @@ impl<V> Entry<V> {
         self.set_clock(clock);
         self.set_epoch(epoch);
         self
+    }
+}
+
+impl<V> Keyed for Entry<V> {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.key()
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        self.prefetch();
+    }
+
+    #[inline]
+    fn hint(&self) -> u16 {
+        self.hint()
+    }
+
+    #[inline]
+    fn set_hint(&mut self, hint: u16) {
+        self.set_hint(hint);
     }
 }
 

@@ -66,7 +66,7 @@ fn set(set: &Set, out: &mut Encoder<'_>) {
         SetForm::Table(table) => {
             out.byte(type_byte::SET);
             out.length(table.len());
-            table.iter().for_each(|member| out.string(member.bytes()));
+            table.iter().for_each(|member| out.string(member.key()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{FieldRef, FieldTtl, is_live};
 use crate::ds::deadlines::Deadlines;
-use crate::ds::dict::{self, Dict, Husk, Keyed, Slot, tag};
+use crate::ds::dict::{self, Dict, Husk, Slot, tag};
 use crate::ds::entry::{Entry, INLINE_MAX, NewValue, ValueRef};
 use crate::ds::listpack::Item;
 use crate::ds::sds::Sds;
@@ -16,61 +16,29 @@ pub(super) struct Table {
 }
 
 /// A field: name, value and deadline in one allocation, but for a long value.
-#[derive(Debug)]
-#[repr(transparent)]
-pub(super) struct Field(Entry<Sds>);
+pub(super) type Field = Entry<Sds>;
 
-impl Keyed for Field {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        self.0.key()
-    }
-
-    #[inline]
-    fn prefetch(&self) {
-        self.0.prefetch();
-    }
-
-    #[inline]
-    fn hint(&self) -> u16 {
-        self.0.hint()
-    }
-
-    #[inline]
-    fn set_hint(&mut self, hint: u16) {
-        self.0.set_hint(hint);
-    }
+#[inline]
+fn lend(field: &Field) -> FieldRef<'_> {
+    let value = match field.value() {
+        ValueRef::Int(int) => Item::Int(int),
+        ValueRef::Inline(bytes) => Item::Bytes(bytes),
+        ValueRef::Other(bytes) => Item::Bytes(bytes.as_slice()),
+    };
+    FieldRef { name: Item::Bytes(field.key()), value, deadline: field.deadline() }
 }
 
-impl Field {
-    #[inline]
-    fn lend(&self) -> FieldRef<'_> {
-        let value = match self.0.value() {
-            ValueRef::Int(int) => Item::Int(int),
-            ValueRef::Inline(bytes) => Item::Bytes(bytes),
-            ValueRef::Other(bytes) => Item::Bytes(bytes.as_slice()),
-        };
-        FieldRef { name: Item::Bytes(self.0.key()), value, deadline: self.0.deadline() }
-    }
-
-    fn memory(&self) -> usize {
-        self.0.alloc_size() + self.0.other().map_or(0, Sds::alloc_size)
-    }
-
-    fn is_live(&self, now_ms: u64) -> bool {
-        is_live(self.0.deadline(), now_ms)
-    }
+fn field_memory(field: &Field) -> usize {
+    field.alloc_size() + field.other().map_or(0, Sds::alloc_size)
 }
 
-impl Clone for Field {
-    fn clone(&self) -> Self {
-        let value = match self.0.value() {
-            ValueRef::Int(int) => NewValue::Int(int),
-            ValueRef::Inline(bytes) => NewValue::Inline(bytes),
-            ValueRef::Other(bytes) => NewValue::Other(bytes.clone()),
-        };
-        Self(Entry::new(self.0.key(), value, self.0.deadline()))
-    }
+fn copy_of(field: &Field) -> Field {
+    let value = match field.value() {
+        ValueRef::Int(int) => NewValue::Int(int),
+        ValueRef::Inline(bytes) => NewValue::Inline(bytes),
+        ValueRef::Other(bytes) => NewValue::Other(bytes.clone()),
+    };
+    Entry::new(field.key(), value, field.deadline())
 }
 
 /// The form that holds a value best: an integer where its text is one, else inline, else apart.
@@ -103,7 +71,7 @@ impl Table {
 
     #[inline]
     pub(super) fn get(&self, name: &[u8]) -> Option<FieldRef<'_>> {
-        self.dict.get(self.dict.hash(name), name).map(Field::lend)
+        self.dict.get(self.dict.hash(name), name).map(lend)
     }
 
     /// As [`Hash::set`](super::Hash::set).
@@ -112,15 +80,15 @@ impl Table {
         let hash = self.dict.hash(name);
         let (is_new, old, new) = match self.dict.entry(hash, name) {
             Slot::Occupied(mut slot) => {
-                let old = slot.get().0.deadline();
+                let old = slot.get().deadline();
                 let is_new = !is_live(old, now_ms);
                 let new = ttl.after(old.filter(|_| !is_new));
-                slot.get_mut().0.set(value_of(value), new);
+                slot.get_mut().set(value_of(value), new);
                 (is_new, old, new)
             }
             Slot::Vacant(slot) => {
                 let new = ttl.after(None);
-                slot.insert(Field(Entry::new(name, value_of(value), new)));
+                slot.insert(Entry::new(name, value_of(value), new));
                 (true, None, new)
             }
         };
@@ -131,12 +99,12 @@ impl Table {
     /// As [`Hash::set_deadline`](super::Hash::set_deadline).
     pub(super) fn set_deadline(&mut self, name: &[u8], new: Option<u64>, now_ms: u64) -> bool {
         let hash = self.dict.hash(name);
-        let Some(field) = self.dict.get_mut(hash, name).filter(|field| field.is_live(now_ms))
+        let Some(field) = self.dict.get_mut(hash, name).filter(|field| is_live(field.deadline(), now_ms))
         else {
             return false;
         };
-        let old = field.0.deadline();
-        field.0.set_deadline(new);
+        let old = field.deadline();
+        field.set_deadline(new);
         self.move_deadline(hash, old, new);
         true
     }
@@ -145,7 +113,7 @@ impl Table {
     pub(super) fn remove(&mut self, name: &[u8], now_ms: u64) -> bool {
         let hash = self.dict.hash(name);
         let deadline = match self.dict.entry(hash, name) {
-            Slot::Occupied(slot) if slot.get().is_live(now_ms) => slot.remove().0.deadline(),
+            Slot::Occupied(slot) if is_live(slot.get().deadline(), now_ms) => slot.remove().deadline(),
             _ => return false,
         };
         self.move_deadline(hash, deadline, None);
@@ -163,7 +131,7 @@ impl Table {
         while removed < max
             && let Some((deadline, tag)) = self.deadlines.pop_due(now_ms)
         {
-            let due = self.dict.find_tagged(tag, |field| field.0.deadline() == Some(deadline));
+            let due = self.dict.find_tagged(tag, |field| field.deadline() == Some(deadline));
             let name = due.expect("every deadline in the index belongs to a field").key().to_vec();
             self.dict.remove(self.dict.hash(&name), &name);
             told(&name);
@@ -182,19 +150,19 @@ impl Table {
     }
 
     pub(super) fn scan(&self, cursor: u64, show: &mut impl FnMut(FieldRef<'_>)) -> u64 {
-        self.dict.scan(cursor, |field| show(field.lend()))
+        self.dict.scan(cursor, |field| show(lend(field)))
     }
 
     /// A field drawn evenly from all, those whose time is over included.
     pub(super) fn random(&self, rng: &mut impl FnMut() -> u64) -> Option<FieldRef<'_>> {
-        self.dict.random(rng).map(Field::lend)
+        self.dict.random(rng).map(lend)
     }
 
     /// Bytes of what it holds. Of more fields than a few it looks at those only, and takes the others
     /// to be like them.
     pub(super) fn memory(&self) -> usize {
         const LOOK_AT: usize = 1000;
-        let seen: usize = self.dict.iter().take(LOOK_AT).map(Field::memory).sum();
+        let seen: usize = self.dict.iter().take(LOOK_AT).map(field_memory).sum();
         let fields = match self.len() {
             0..=LOOK_AT => seen,
             len => seen * len / LOOK_AT,
@@ -226,7 +194,7 @@ impl Table {
     pub(super) fn check_invariants(&self) {
         self.dict.check_invariants();
         let mut deadlines: Vec<_> = (self.dict.iter())
-            .filter_map(|field| Some((field.0.deadline()?, tag(self.dict.hash(field.key())))))
+            .filter_map(|field| Some((field.deadline()?, tag(self.dict.hash(field.key())))))
             .collect();
         deadlines.sort_unstable();
         assert!(self.deadlines.iter().eq(deadlines), "the index has every deadline");
@@ -238,8 +206,8 @@ impl Clone for Table {
         let mut copy = Self::new(self.dict.seed(), self.len());
         for field in &self.dict {
             let hash = self.dict.hash(field.key());
-            copy.move_deadline(hash, None, field.0.deadline());
-            copy.dict.insert_unique(hash, field.clone());
+            copy.move_deadline(hash, None, field.deadline());
+            copy.dict.insert_unique(hash, copy_of(field));
         }
         copy
     }
@@ -247,7 +215,7 @@ impl Clone for Table {
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.dict.iter().map(|field| (field.key(), field.lend()))).finish()
+        f.debug_map().entries(self.dict.iter().map(|field| (field.key(), lend(field)))).finish()
     }
 }
 
@@ -265,6 +233,6 @@ impl<'a> Iterator for Iter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<FieldRef<'a>> {
-        self.0.next().map(Field::lend)
+        self.0.next().map(lend)
     }
 }

@@ -21,6 +21,7 @@ mod random;
 mod tests;
 
 pub use member::Member;
+use member::new_member;
 
 use super::{Collection, Limits, Str, Type, Value};
 use crate::ds::dict::{Dict, Slot};
@@ -229,7 +230,7 @@ impl Set {
     /// next cursor, 0 at the end.
     pub fn scan(&self, cursor: u64, mut show: impl FnMut(Str<'_>)) -> u64 {
         match &self.0 {
-            Form::Table(table) => table.scan(cursor, |member| show(Str::Bytes(member.bytes()))),
+            Form::Table(table) => table.scan(cursor, |member| show(Str::Bytes(member.key()))),
             Form::Ints(_) | Form::Pack(_) => {
                 self.iter().for_each(show);
                 0
@@ -355,7 +356,7 @@ impl Clone for Form {
                 let mut copy = Dict::new(table.seed());
                 copy.expand(table.len());
                 for member in table.iter() {
-                    copy.insert_unique(table.hash(member.bytes()), Member::new(member.bytes()));
+                    copy.insert_unique(table.hash(member.key()), new_member(member.key()));
                 }
                 Self::Table(Box::new(copy))
             }
@@ -396,7 +397,7 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Str<'a>> {
         match self {
-            Self::Table(members) => members.next().map(|member| Str::Bytes(member.bytes())),
+            Self::Table(members) => members.next().map(|member| Str::Bytes(member.key())),
             Self::Pack(items) => items.next().map(str_of),
             Self::Ints { ints, next } => {
                 let n = ints.get(*next)?;
@@ -431,7 +432,7 @@ fn add_to(table: &mut Dict<Member>, member: &[u8]) -> bool {
     match table.entry(table.hash(member), member) {
         Slot::Occupied(_) => false,
         Slot::Vacant(place) => {
-            place.insert(Member::new(member));
+            place.insert(new_member(member));
             true
         }
     }

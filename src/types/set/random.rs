@@ -54,7 +54,7 @@ impl Set {
             }
             Form::Table(table) => {
                 let member = table.random(&mut || rng.next_u64())?;
-                Some(Str::Bytes(member.bytes()))
+                Some(Str::Bytes(member.key()))
             }
         }
     }
@@ -86,7 +86,7 @@ impl Set {
                     let Some(member) = table.random(&mut || rng.next_u64()) else { return };
                     // Nothing moves meanwhile, so a member is known by where it lies.
                     if seen.insert(std::ptr::from_ref(member)) {
-                        show(Str::Bytes(member.bytes()));
+                        show(Str::Bytes(member.key()));
                     }
                 }
             }
@@ -102,7 +102,7 @@ impl Set {
         match &mut self.0 {
             Form::Table(table) => {
                 let Some(member) = table.random(&mut || rng.next_u64()) else { return };
-                let member = SmallVec::<[u8; STACK_MEMBER]>::from_slice(member.bytes());
+                let member = SmallVec::<[u8; STACK_MEMBER]>::from_slice(member.key());
                 table.remove(table.hash(&member), &member);
                 show(Str::Bytes(&member));
             }
