@@ -36,6 +36,7 @@
 
 use std::fmt;
 
+use super::Corrupt;
 use super::entry::size_class;
 
 /// Bytes of width and count.
@@ -46,23 +47,6 @@ const HEAD: usize = 8;
 pub struct Intset {
     bytes: Box<[u8]>,
 }
-
-/// What is wrong with bytes that should be an intset, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corrupt {
-    /// How many bytes in.
-    pub at: usize,
-    /// In a few words.
-    pub what: &'static str,
-}
-
-impl fmt::Display for Corrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.what, self.at)
-    }
-}
-
-impl std::error::Error for Corrupt {}
 
 impl Default for Intset {
     fn default() -> Self {

@@ -1,4 +1,5 @@
 //! Data structures that know nothing above them.
+mod corrupt;
 pub mod deadlines;
 pub mod dict;
 pub mod entry;
@@ -9,3 +10,5 @@ pub mod listpack;
 pub mod quicklist;
 pub mod sds;
 pub mod skiplist;
+
+pub use corrupt::Corrupt;

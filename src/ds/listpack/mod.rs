@@ -61,12 +61,12 @@ mod validate;
 use std::fmt;
 use std::mem;
 
+use crate::ds::Corrupt;
 use crate::ds::entry::size_class;
 use crate::stdx::num::{i64_len, parse_i64};
 
 use element::Element;
 pub use iter::Iter;
-pub use validate::Corrupt;
 
 /// Bytes before the first element.
 const HEAD: usize = 6;

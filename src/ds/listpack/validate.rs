@@ -1,29 +1,12 @@
 //! Whether foreign bytes are a listpack.
 
-use std::fmt;
+use crate::ds::Corrupt;
 
 use super::element::{backlen_size, lead_size, span, write_backlen};
 use super::{COUNT_UNKNOWN, END, HEAD};
 
 /// Bytes of the longest back length.
 const BACKLEN_MAX: usize = 5;
-
-/// What is wrong with foreign bytes, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corrupt {
-    /// How many bytes in.
-    pub at: usize,
-    /// In a few words.
-    pub what: &'static str,
-}
-
-impl fmt::Display for Corrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.what, self.at)
-    }
-}
-
-impl std::error::Error for Corrupt {}
 
 /// Counts the elements of a whole listpack.
 pub(super) fn elements(bytes: &[u8]) -> Result<usize, Corrupt> {

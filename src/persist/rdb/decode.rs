@@ -2,26 +2,10 @@
 //! much more than they could stand for.
 
 use super::code;
+pub use crate::ds::Corrupt;
 use crate::stdx::lzf;
 use crate::stdx::num::parse_f64;
 use std::borrow::Cow;
-
-/// What is wrong with the input, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corrupt {
-    /// How many bytes in.
-    pub at: usize,
-    /// In a few words.
-    pub what: &'static str,
-}
-
-impl std::fmt::Display for Corrupt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at byte {}", self.what, self.at)
-    }
-}
-
-impl std::error::Error for Corrupt {}
 
 /// Reads parts of RDB values from a slice, from its start to its end.
 pub struct Decoder<'a> {

@@ -99,7 +99,8 @@ impl Table {
     /// As [`Hash::set_deadline`](super::Hash::set_deadline).
     pub(super) fn set_deadline(&mut self, name: &[u8], new: Option<u64>, now_ms: u64) -> bool {
         let hash = self.dict.hash(name);
-        let Some(field) = self.dict.get_mut(hash, name).filter(|field| is_live(field.deadline(), now_ms))
+        let Some(field) =
+            self.dict.get_mut(hash, name).filter(|field| is_live(field.deadline(), now_ms))
         else {
             return false;
         };
@@ -113,7 +114,9 @@ impl Table {
     pub(super) fn remove(&mut self, name: &[u8], now_ms: u64) -> bool {
         let hash = self.dict.hash(name);
         let deadline = match self.dict.entry(hash, name) {
-            Slot::Occupied(slot) if is_live(slot.get().deadline(), now_ms) => slot.remove().deadline(),
+            Slot::Occupied(slot) if is_live(slot.get().deadline(), now_ms) => {
+                slot.remove().deadline()
+            }
             _ => return false,
         };
         self.move_deadline(hash, deadline, None);
