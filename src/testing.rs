@@ -4,8 +4,8 @@ use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{clients, cron, reconfigure, table};
-use crate::resp::CmdError;
+use crate::exec::{call, clients, cron, reconfigure, table};
+use crate::resp::{Argv, CmdError};
 use crate::server::{Facts, Server, Timer};
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -190,5 +190,83 @@ impl Feed for Recorder {
     fn feed(&mut self, op: &Op) {
         let words: Vec<_> = op.argv.iter().map(|word| word.escape_ascii().to_string()).collect();
         self.0.borrow_mut().push((op.db, words.join(" ")));
+    }
+}
+
+/// A server with one client whose writes are written down.
+#[derive(Debug)]
+pub struct FedServer {
+    /// The server.
+    pub server: InProcess,
+    /// Its first client.
+    pub client: ClientId,
+    /// What it feeds.
+    pub fed: Recorder,
+}
+
+impl Default for FedServer {
+    fn default() -> Self {
+        let mut server = InProcess::new(Config::default(), 1);
+        let fed = Recorder::default();
+        server.server().add_feed(Box::new(fed.clone()));
+        let client = server.connect();
+        Self { server, client, fed }
+    }
+}
+
+impl FedServer {
+    /// Sends an inline command of the first client; answers what was fed by it.
+    pub fn run(&mut self, line: &str) -> String {
+        self.run_as(self.client, line)
+    }
+
+    /// Sends an inline command of any client; answers what was fed by it, and by those it served.
+    pub fn run_as(&mut self, client: ClientId, line: &str) -> String {
+        self.server.send(client, format!("{line}\r\n").as_bytes());
+        self.fed.take_words()
+    }
+
+    /// Runs one command of words without quotes; answers the names of its events, and what it fed.
+    ///
+    /// # Panics
+    /// If there is no such command.
+    pub fn run_told(&mut self, line: &str) -> (String, String) {
+        let words: Vec<_> = line.split(' ').collect();
+        let (buf, spans) = turn::pack(&words);
+        let argv = Argv::new(&buf, &spans);
+        let server = self.server.server();
+        let command = call::find(&server.commands, &argv).expect("a known command");
+        call::call(server, self.client, command, &argv);
+        let changes = server.keyspace.shared.take_changes();
+        let events: Vec<_> = changes.iter().map(|change| change.event.name).collect();
+        server.effects.deliver();
+        (events.join(" "), self.fed.take_words())
+    }
+
+    /// Runs each line in turn on a new server, which must feed this.
+    ///
+    /// # Panics
+    /// If it feeds something else.
+    pub fn check(cases: &[(&str, &str)]) {
+        let mut fed_server = Self::default();
+        for (line, fed) in cases {
+            assert_eq!(fed_server.run(line), *fed, "{line}");
+        }
+    }
+
+    /// Runs `setup`, then each line in turn on a new server, which must cause these events and feed
+    /// this.
+    ///
+    /// # Panics
+    /// If it causes or feeds something else.
+    pub fn check_told(setup: &[&str], cases: &[(&str, &str, &str)]) {
+        let mut fed_server = Self::default();
+        for line in setup {
+            fed_server.run_told(line);
+        }
+        for (line, events, fed) in cases {
+            let got = fed_server.run_told(line);
+            assert_eq!((got.0.as_str(), got.1.as_str()), (*events, *fed), "{line}");
+        }
     }
 }

@@ -1,38 +1,6 @@
 //! The form in which the AOF and the replicas get what hash commands did.
 
-use larder::client::ClientId;
-use larder::config::Config;
-use larder::testing::{InProcess, Recorder};
-
-struct Fixture {
-    server: InProcess,
-    client: ClientId,
-    fed: Recorder,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let mut server = InProcess::new(Config::default(), 1);
-        let fed = Recorder::default();
-        server.server().add_feed(Box::new(fed.clone()));
-        let client = server.connect();
-        Self { server, client, fed }
-    }
-
-    /// Sends an inline command; answers what was fed by it.
-    fn run(&mut self, line: &str) -> String {
-        self.server.send(self.client, format!("{line}\r\n").as_bytes());
-        self.fed.take_words()
-    }
-}
-
-/// Runs each line in turn, which must feed this.
-fn check(cases: &[(&str, &str)]) {
-    let mut fixture = Fixture::new();
-    for (line, fed) in cases {
-        assert_eq!(fixture.run(line), *fed, "{line}");
-    }
-}
+use larder::testing::FedServer;
 
 #[test]
 fn what_needs_no_other_form_is_fed_as_it_came() {
@@ -41,13 +9,13 @@ fn what_needs_no_other_form_is_fed_as_it_came() {
         &["HSET h a 1", "HPEXPIREAT h 33177117420000 FIELDS 1 a", "HPERSIST h FIELDS 1 a"],
         &["HSETEX h FIELDS 1 a 1", "HSETEX h KEEPTTL FIELDS 1 a 1"],
     ] {
-        check(&lines.iter().map(|line| (*line, *line)).collect::<Vec<_>>());
+        FedServer::check(&lines.iter().map(|line| (*line, *line)).collect::<Vec<_>>());
     }
 }
 
 #[test]
 fn what_changes_nothing_is_not_fed() {
-    check(&[
+    FedServer::check(&[
         ("HSET h a 1", "HSET h a 1"),
         ("HSETNX h a 2", ""),
         ("HDEL h nosuch", ""),
@@ -69,7 +37,7 @@ fn what_changes_nothing_is_not_fed() {
 
 #[test]
 fn a_sum_of_floats_is_fed_and_leaves_the_deadline() {
-    check(&[
+    FedServer::check(&[
         ("HINCRBYFLOAT h a 0.1", "HSET h a 0.1"),
         ("HINCRBYFLOAT h a 0.2", "HSET h a 0.3"),
         ("HPEXPIREAT h 33177117420000 FIELDS 1 a", "HPEXPIREAT h 33177117420000 FIELDS 1 a"),
@@ -79,7 +47,7 @@ fn a_sum_of_floats_is_fed_and_leaves_the_deadline() {
 
 #[test]
 fn a_time_to_live_is_fed_as_the_deadline_it_came_to() {
-    let mut f = Fixture::new();
+    let mut f = FedServer::default();
     let now = f.server.server().now_ms();
     let at = |ms: u64| now + ms;
     f.run("HSET h a 1 b 2 c 3 d 4");
@@ -105,7 +73,7 @@ fn a_time_to_live_is_fed_as_the_deadline_it_came_to() {
 
 #[test]
 fn fields_that_go_are_fed_as_removed() {
-    let mut f = Fixture::new();
+    let mut f = FedServer::default();
     f.run("HSET h a 1 b 2 c 3 d 4 e 5 f 6 g 7");
     assert_eq!(f.run("HEXPIRE h 0 FIELDS 2 a nosuch"), "HDEL h a");
     assert_eq!(f.run("HGETEX h PXAT 1 FIELDS 1 b"), "HDEL h b");

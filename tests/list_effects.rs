@@ -1,69 +1,21 @@
 //! The form in which the AOF and the replicas get list commands: those that wait, or choose between
 //! keys, as what they came to.
 
-use larder::client::{ClientId, PeerAddr, Session};
-use larder::config::Config;
-use larder::exec::{call, table, turn};
-use larder::resp::Argv;
-use larder::server::{Facts, Server, Timer};
-use larder::testing::Recorder;
-
-const NOW_MS: u64 = 1_700_000_000_000;
-
-/// A server with one client that acts, and others that wait.
-struct Fixture {
-    server: Server,
-    client: ClientId,
-    fed: Recorder,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let mut server =
-            Server::new(Config::default(), table::describe(), Facts::default(), Timer::still(), 1);
-        let fed = Recorder::default();
-        server.add_feed(Box::new(fed.clone()));
-        server.keyspace.shared.now_ms = NOW_MS;
-        let client = Self::connect(&mut server);
-        Self { server, client, fed }
-    }
-
-    fn connect(server: &mut Server) -> ClientId {
-        server.clients.insert(Session::new(PeerAddr::Unix("test".into()), 0, true, 0))
-    }
-
-    /// Runs one command of a client; answers what it fed, and what those fed whom it served.
-    fn run(&mut self, client: ClientId, line: &str) -> String {
-        let words: Vec<_> = line.split(' ').collect();
-        let (buf, spans) = turn::pack(&words);
-        call::process(&mut self.server, client, &Argv::new(&buf, &spans));
-        self.fed.take_words()
-    }
-}
-
-/// Runs each line in turn, which must feed this.
-fn check(cases: &[(&str, &str)]) {
-    let mut fixture = Fixture::new();
-    for (line, fed) in cases {
-        let client = fixture.client;
-        assert_eq!(fixture.run(client, line), *fed, "{line}");
-    }
-}
+use larder::testing::FedServer;
 
 /// Lets a new client wait with each of `waits`; then `filler` must feed this.
 fn check_served(waits: &[&str], filler: &str, fed: &str) {
-    let mut fixture = Fixture::new();
+    let mut f = FedServer::default();
     for line in waits {
-        let client = Fixture::connect(&mut fixture.server);
-        assert_eq!(fixture.run(client, line), "", "{line}");
+        let client = f.server.connect();
+        assert_eq!(f.run_as(client, line), "", "{line}");
     }
-    let client = fixture.client;
-    assert_eq!(fixture.run(client, filler), fed, "{filler}");
+    assert_eq!(f.run(filler), fed, "{filler}");
 }
 
 #[test]
 fn what_changed_something_is_fed_as_it_came() {
-    check(&[
+    FedServer::check(&[
         ("RPUSH l a b c d e f", "RPUSH l a b c d e f"),
         ("LPUSHX nosuch a", ""),
         ("LPOP l", "LPOP l"),
@@ -87,7 +39,7 @@ fn what_changed_something_is_fed_as_it_came() {
 
 #[test]
 fn a_choice_of_keys_is_fed_as_the_pop_it_came_to() {
-    check(&[
+    FedServer::check(&[
         ("RPUSH l a b c d e", "RPUSH l a b c d e"),
         ("LMPOP 2 nosuch l LEFT COUNT 2", "LPOP l 2"),
         ("LMPOP 1 l RIGHT", "RPOP l 1"),
@@ -98,7 +50,7 @@ fn a_choice_of_keys_is_fed_as_the_pop_it_came_to() {
 
 #[test]
 fn what_need_not_wait_is_fed_as_its_plain_twin() {
-    check(&[
+    FedServer::check(&[
         ("RPUSH l a b c d e f", "RPUSH l a b c d e f"),
         ("BLPOP nosuch l 0", "LPOP l"),
         ("BRPOP l 0", "RPOP l"),

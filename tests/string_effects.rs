@@ -1,62 +1,11 @@
 //! What string commands cause beside their replies: the events that subscribers hear, and the form in
 //! which the AOF and the replicas get them.
 
-use larder::client::{ClientId, PeerAddr, Session};
-use larder::config::Config;
-use larder::exec::{call, table, turn};
-use larder::resp::Argv;
-use larder::server::{Facts, Server, Timer};
-use larder::testing::Recorder;
-
-const NOW_MS: u64 = 1_700_000_000_000;
-
-/// A server with one client, at [`NOW_MS`].
-struct Fixture {
-    server: Server,
-    client: ClientId,
-    fed: Recorder,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let mut server =
-            Server::new(Config::default(), table::describe(), Facts::default(), Timer::still(), 1);
-        let client = server.clients.insert(Session::new(PeerAddr::Unix("test".into()), 0, true, 0));
-        let fed = Recorder::default();
-        server.add_feed(Box::new(fed.clone()));
-        server.keyspace.shared.now_ms = NOW_MS;
-        Self { server, client, fed }
-    }
-
-    /// Runs one command; answers the names of its events, and what it fed.
-    fn run(&mut self, line: &str) -> (String, String) {
-        let words: Vec<_> = line.split(' ').collect();
-        let (buf, spans) = turn::pack(&words);
-        let argv = Argv::new(&buf, &spans);
-        let command = call::find(&self.server.commands, &argv).expect("a known command");
-        call::call(&mut self.server, self.client, command, &argv);
-        let events: Vec<_> =
-            self.server.keyspace.shared.take_changes().iter().map(|c| c.event.name).collect();
-        self.server.effects.deliver();
-        (events.join(" "), self.fed.take_words())
-    }
-}
-
-/// Runs `setup`, then each line in turn, which must cause these events and feed this.
-fn check(setup: &[&str], cases: &[(&str, &str, &str)]) {
-    let mut fixture = Fixture::new();
-    for line in setup {
-        fixture.run(line);
-    }
-    for (line, events, fed) in cases {
-        let got = fixture.run(line);
-        assert_eq!((got.0.as_str(), got.1.as_str()), (*events, *fed), "{line}");
-    }
-}
+use larder::testing::FedServer;
 
 #[test]
 fn set_propagates_deadlines_and_no_get() {
-    check(
+    FedServer::check_told(
         &[],
         &[
             ("SET k v", "new set", "SET k v"),
@@ -82,7 +31,7 @@ fn set_propagates_deadlines_and_no_get() {
 
 #[test]
 fn comparisons_propagate_as_what_they_came_to() {
-    check(
+    FedServer::check_told(
         &["SET k v"],
         &[
             ("SET k w IFEQ x", "", ""),
@@ -101,7 +50,7 @@ fn comparisons_propagate_as_what_they_came_to() {
 
 #[test]
 fn reads_that_change_propagate_the_change() {
-    check(
+    FedServer::check_told(
         &["SET k v"],
         &[
             ("GETEX k", "", ""),
@@ -120,7 +69,7 @@ fn reads_that_change_propagate_the_change() {
 
 #[test]
 fn counters_propagate_sums_where_machines_may_differ() {
-    check(
+    FedServer::check_told(
         &[],
         &[
             ("INCR k", "new incrby", "INCR k"),
@@ -144,7 +93,7 @@ fn counters_propagate_sums_where_machines_may_differ() {
 
 #[test]
 fn parts_and_many_propagate_as_received() {
-    check(
+    FedServer::check_told(
         &[],
         &[
             ("APPEND k ab", "new append", "APPEND k ab"),
@@ -168,10 +117,10 @@ fn parts_and_many_propagate_as_received() {
 
 #[test]
 fn a_key_that_expired_is_deleted_before_it_is_set_anew() {
-    let mut fixture = Fixture::new();
-    fixture.run("SET k v PX 5");
-    fixture.server.keyspace.shared.now_ms += 10;
-    let (events, fed) = fixture.run("SET k w PX 5");
+    let mut f = FedServer::default();
+    f.run_told("SET k v PX 5");
+    f.server.server().keyspace.shared.now_ms += 10;
+    let (events, fed) = f.run_told("SET k w PX 5");
     assert_eq!(events, "expired new set expire");
     assert_eq!(fed, "MULTI; DEL k; SET k w PXAT 1700000000015; EXEC");
 }

@@ -1,46 +1,10 @@
 //! The form in which the AOF and the replicas get what sorted set commands did.
 
-use larder::client::ClientId;
-use larder::config::Config;
-use larder::testing::{InProcess, Recorder};
-
-struct Fixture {
-    server: InProcess,
-    client: ClientId,
-    fed: Recorder,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let mut server = InProcess::new(Config::default(), 1);
-        let fed = Recorder::default();
-        server.server().add_feed(Box::new(fed.clone()));
-        let client = server.connect();
-        Self { server, client, fed }
-    }
-
-    /// Sends an inline command; answers what was fed by it.
-    fn run(&mut self, line: &str) -> String {
-        self.run_as(self.client, line)
-    }
-
-    fn run_as(&mut self, client: ClientId, line: &str) -> String {
-        self.server.send(client, format!("{line}\r\n").as_bytes());
-        self.fed.take_words()
-    }
-}
-
-/// Runs each line in turn, which must feed this.
-fn check(cases: &[(&str, &str)]) {
-    let mut fixture = Fixture::new();
-    for (line, fed) in cases {
-        assert_eq!(fixture.run(line), *fed, "{line}");
-    }
-}
+use larder::testing::FedServer;
 
 /// Those lines that are fed as they came.
 fn check_verbatim(lines: &[&str]) {
-    check(&lines.iter().map(|line| (*line, *line)).collect::<Vec<_>>());
+    FedServer::check(&lines.iter().map(|line| (*line, *line)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -66,7 +30,7 @@ fn what_changes_one_key_is_fed_as_it_came() {
 
 #[test]
 fn what_changes_nothing_is_not_fed() {
-    check(&[
+    FedServer::check(&[
         ("ZADD z 1 a", "ZADD z 1 a"),
         ("ZADD z 1 a", ""),
         ("ZADD z XX 1 nosuch", ""),
@@ -89,7 +53,7 @@ fn what_changes_nothing_is_not_fed() {
 
 #[test]
 fn what_looks_at_several_keys_is_fed_as_the_pop_it_came_to() {
-    check(&[
+    FedServer::check(&[
         (
             "ZADD z 1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h 9 i",
             "ZADD z 1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h 9 i",
@@ -105,7 +69,7 @@ fn what_looks_at_several_keys_is_fed_as_the_pop_it_came_to() {
 
 #[test]
 fn who_waited_is_fed_behind_who_filled_the_key() {
-    let mut f = Fixture::new();
+    let mut f = FedServer::default();
     let (first, second) = (f.server.connect(), f.server.connect());
     assert_eq!(f.run_as(first, "BZPOPMIN other z 0"), "");
     assert_eq!(f.run_as(second, "BZMPOP 0 1 z MAX COUNT 3"), "");
