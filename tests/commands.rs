@@ -25,6 +25,20 @@ const SORT_RENAMED: &[&str] = &[
     "-arg pattern pattern optional multiple multiple_token key_spec_index=1 token=GET",
 ];
 
+const GEOSEARCH_RENAMED: &[&str] = &[
+    "+      arg latitude double",
+    "+      arg longitude double",
+    "+    arg num-vertices integer token=BYPOLYGON",
+    "+    arg vertices block multiple",
+    "+  arg fromlonlat block token=FROMLONLAT",
+    "+  arg polygon block since=9.0.0",
+    "+arg count-block block optional",
+    "+arg from oneof optional",
+    "-  arg longitude_latitude block token=FROMLONLAT",
+    "-arg count block optional",
+    "-arg from oneof",
+];
+
 const DIFFERENCES: &[Difference] = &[
     Difference {
         command: "set",
@@ -304,36 +318,12 @@ const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         command: "geosearch",
-        lines: &[
-            "+      arg latitude double",
-            "+      arg longitude double",
-            "+    arg num-vertices integer token=BYPOLYGON",
-            "+    arg vertices block multiple",
-            "+  arg fromlonlat block token=FROMLONLAT",
-            "+  arg polygon block since=9.0.0",
-            "+arg count-block block optional",
-            "+arg from oneof optional",
-            "-  arg longitude_latitude block token=FROMLONLAT",
-            "-arg count block optional",
-            "-arg from oneof",
-        ],
+        lines: GEOSEARCH_RENAMED,
         reason: "7.2 renamed the blocks, and Valkey 9.0 added polygons, which have no centre told",
     },
     Difference {
         command: "geosearchstore",
-        lines: &[
-            "+      arg latitude double",
-            "+      arg longitude double",
-            "+    arg num-vertices integer token=BYPOLYGON",
-            "+    arg vertices block multiple",
-            "+  arg fromlonlat block token=FROMLONLAT",
-            "+  arg polygon block since=9.0.0",
-            "+arg count-block block optional",
-            "+arg from oneof optional",
-            "-  arg longitude_latitude block token=FROMLONLAT",
-            "-arg count block optional",
-            "-arg from oneof",
-        ],
+        lines: GEOSEARCH_RENAMED,
         reason: "7.2 renamed the blocks, and Valkey 9.0 added polygons, which have no centre told",
     },
     Difference {

@@ -2,11 +2,17 @@
 
 use super::args::Args;
 use crate::resp::{Bulks, CmdError, Reply};
+use crate::spec::{Arg, arg};
 use crate::stdx::glob;
 use crate::types::Type;
 
 /// Buckets that one call looks at for each element of COUNT, so that it ends in sparse tables too.
 const STEPS_PER_ELEMENT: u64 = 10;
+
+/// `MATCH`, as their rows name it.
+pub const MATCH: Arg = arg::pattern("pattern").after("MATCH").optional();
+/// `COUNT`, as their rows name it.
+pub const COUNT: Arg = arg::integer("count").after("COUNT").optional();
 
 /// The option that one of them has and the others have not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -163,8 +163,8 @@ pub(super) static COMMANDS: &[Command] = &[
             acl: acl::KEYSPACE,
             args: &[
                 arg::integer("cursor"),
-                arg::pattern("pattern").after("MATCH").optional(),
-                arg::integer("count").after("COUNT").optional(),
+                scan::MATCH,
+                scan::COUNT,
                 arg::string("type").after("TYPE").optional().since("6.0.0"),
             ],
             tips: &["nondeterministic_output", "request_policy:special"],

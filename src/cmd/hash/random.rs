@@ -55,8 +55,8 @@ pub(super) static COMMANDS: &[Command] = &[
             args: &[
                 arg::key("key"),
                 arg::integer("cursor"),
-                arg::pattern("pattern").after("MATCH").optional(),
-                arg::integer("count").after("COUNT").optional(),
+                scan::MATCH,
+                scan::COUNT,
                 arg::token("novalues", "NOVALUES").optional().since("7.4.0"),
             ],
             ..SOME

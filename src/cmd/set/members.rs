@@ -144,12 +144,7 @@ pub(super) static COMMANDS: &[Command] = &[
             flags: flag::READONLY,
             acl: acl::SET,
             keys: &[key(1).ro().access()],
-            args: &[
-                arg::key("key"),
-                arg::integer("cursor"),
-                arg::pattern("pattern").after("MATCH").optional(),
-                arg::integer("count").after("COUNT").optional(),
-            ],
+            args: &[arg::key("key"), arg::integer("cursor"), scan::MATCH, scan::COUNT],
             tips: &["nondeterministic_output"],
             ..Spec::NEW
         },

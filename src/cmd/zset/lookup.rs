@@ -8,6 +8,24 @@ use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key};
 use crate::types::{Collection, Zset};
 
+/// What the rows of ranks share.
+const RANK: Spec = Spec {
+    since: "2.0.0",
+    group: Group::SortedSet,
+    complexity: "O(log(N))",
+    arity: -3,
+    flags: flag::READONLY.with(flag::FAST),
+    acl: acl::SORTEDSET,
+    keys: &[key(1).ro().access()],
+    args: &[
+        arg::key("key"),
+        arg::string("member"),
+        arg::token("withscore", "WITHSCORE").optional(),
+    ],
+    history: &[("7.2.0", "The WITHSCORE option.")],
+    ..Spec::NEW
+};
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
@@ -65,20 +83,7 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "zrank",
             summary: "Answers how many members come before a member.",
-            since: "2.0.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N))",
-            arity: -3,
-            flags: flag::READONLY.with(flag::FAST),
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
-            args: &[
-                arg::key("key"),
-                arg::string("member"),
-                arg::token("withscore", "WITHSCORE").optional(),
-            ],
-            history: &[("7.2.0", "The WITHSCORE option.")],
-            ..Spec::NEW
+            ..RANK
         },
         run: Run::Keys(zrank),
         ..Command::NEW
@@ -87,20 +92,7 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "zrevrank",
             summary: "Answers how many members come after a member.",
-            since: "2.0.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N))",
-            arity: -3,
-            flags: flag::READONLY.with(flag::FAST),
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
-            args: &[
-                arg::key("key"),
-                arg::string("member"),
-                arg::token("withscore", "WITHSCORE").optional(),
-            ],
-            history: &[("7.2.0", "The WITHSCORE option.")],
-            ..Spec::NEW
+            ..RANK
         },
         run: Run::Keys(zrevrank),
         ..Command::NEW

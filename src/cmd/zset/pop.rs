@@ -16,21 +16,40 @@ use std::ops::Range;
 
 const WHERE: Arg = arg::one_of("where", &[arg::token("min", "MIN"), arg::token("max", "MAX")]);
 
+/// What the rows of pops from one end share.
+const POP: Spec = Spec {
+    since: "5.0.0",
+    group: Group::SortedSet,
+    complexity: "O(M*log(N)) for M members removed",
+    arity: -2,
+    flags: flag::WRITE.with(flag::FAST),
+    acl: acl::SORTEDSET,
+    keys: &[key(1).rw().access().delete()],
+    args: &[arg::key("key"), arg::integer("count").optional()],
+    ..Spec::NEW
+};
+
+/// What the rows of those that wait share.
+const BLOCKING_POP: Spec = Spec {
+    since: "5.0.0",
+    group: Group::SortedSet,
+    complexity: "O(log(N))",
+    arity: -3,
+    flags: flag::WRITE.with(flag::BLOCKING).with(flag::FAST),
+    acl: acl::SORTEDSET,
+    keys: &[range(1, -2, 1).rw().access().delete()],
+    args: &[arg::key("key").multiple(), arg::double("timeout")],
+    history: &[("6.0.0", "Fractions of a second.")],
+    ..Spec::NEW
+};
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
         spec: Spec {
             name: "zpopmin",
             summary: "Removes and answers the members with the lowest scores.",
-            since: "5.0.0",
-            group: Group::SortedSet,
-            complexity: "O(M*log(N)) for M members removed",
-            arity: -2,
-            flags: flag::WRITE.with(flag::FAST),
-            acl: acl::SORTEDSET,
-            keys: &[key(1).rw().access().delete()],
-            args: &[arg::key("key"), arg::integer("count").optional()],
-            ..Spec::NEW
+            ..POP
         },
         run: Run::Keys(zpopmin),
         ..Command::NEW
@@ -39,15 +58,7 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "zpopmax",
             summary: "Removes and answers the members with the highest scores.",
-            since: "5.0.0",
-            group: Group::SortedSet,
-            complexity: "O(M*log(N)) for M members removed",
-            arity: -2,
-            flags: flag::WRITE.with(flag::FAST),
-            acl: acl::SORTEDSET,
-            keys: &[key(1).rw().access().delete()],
-            args: &[arg::key("key"), arg::integer("count").optional()],
-            ..Spec::NEW
+            ..POP
         },
         run: Run::Keys(zpopmax),
         ..Command::NEW
@@ -78,16 +89,7 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "bzpopmin",
             summary: "Removes and answers the lowest member of the first sorted set that has any, or waits for one.",
-            since: "5.0.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N))",
-            arity: -3,
-            flags: flag::WRITE.with(flag::BLOCKING).with(flag::FAST),
-            acl: acl::SORTEDSET,
-            keys: &[range(1, -2, 1).rw().access().delete()],
-            args: &[arg::key("key").multiple(), arg::double("timeout")],
-            history: &[("6.0.0", "Fractions of a second.")],
-            ..Spec::NEW
+            ..BLOCKING_POP
         },
         run: Run::Keys(bzpopmin),
         ..Command::NEW
@@ -96,16 +98,7 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "bzpopmax",
             summary: "Removes and answers the highest member of the first sorted set that has any, or waits for one.",
-            since: "5.0.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N))",
-            arity: -3,
-            flags: flag::WRITE.with(flag::BLOCKING).with(flag::FAST),
-            acl: acl::SORTEDSET,
-            keys: &[range(1, -2, 1).rw().access().delete()],
-            args: &[arg::key("key").multiple(), arg::double("timeout")],
-            history: &[("6.0.0", "Fractions of a second.")],
-            ..Spec::NEW
+            ..BLOCKING_POP
         },
         run: Run::Keys(bzpopmax),
         ..Command::NEW

@@ -17,6 +17,17 @@ const SORT_BY: Arg =
 const LIMIT: Arg =
     arg::block("limit", &[arg::integer("offset"), arg::integer("count")]).after("LIMIT").optional();
 
+/// What the rows of ranges that are answered share.
+const RANGE: Spec = Spec {
+    group: Group::SortedSet,
+    complexity: "O(log(N)+M) for M members answered",
+    arity: -4,
+    flags: flag::READONLY,
+    acl: acl::SORTEDSET,
+    keys: &[key(1).ro().access()],
+    ..Spec::NEW
+};
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
@@ -24,12 +35,6 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zrange",
             summary: "Answers the members in a range of ranks, scores or strings.",
             since: "1.2.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members answered",
-            arity: -4,
-            flags: flag::READONLY,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
             args: &[
                 arg::key("key"),
                 arg::string("start"),
@@ -40,7 +45,7 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::token("withscores", "WITHSCORES").optional(),
             ],
             history: &[("6.2.0", "The REV, BYSCORE, BYLEX and LIMIT options.")],
-            ..Spec::NEW
+            ..RANGE
         },
         run: Run::Keys(zrange),
         ..Command::NEW
@@ -50,12 +55,6 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zrevrange",
             summary: "Answers the members in a range of ranks counted from the highest, the highest first.",
             since: "1.2.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members answered",
-            arity: -4,
-            flags: flag::READONLY,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
             args: &[
                 arg::key("key"),
                 arg::integer("start"),
@@ -63,7 +62,7 @@ pub(super) static COMMANDS: &[Command] = &[
                 arg::token("withscores", "WITHSCORES").optional(),
             ],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` argument")),
-            ..Spec::NEW
+            ..RANGE
         },
         run: Run::Keys(zrevrange),
         ..Command::NEW
@@ -73,12 +72,6 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zrangebyscore",
             summary: "Answers the members whose scores lie in a range.",
             since: "1.0.5",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members answered",
-            arity: -4,
-            flags: flag::READONLY,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
             args: &[
                 arg::key("key"),
                 arg::double("min"),
@@ -88,7 +81,7 @@ pub(super) static COMMANDS: &[Command] = &[
             ],
             history: &[("2.0.0", "The WITHSCORES option.")],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `BYSCORE` argument")),
-            ..Spec::NEW
+            ..RANGE
         },
         run: Run::Keys(zrangebyscore),
         ..Command::NEW
@@ -98,12 +91,6 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zrevrangebyscore",
             summary: "Answers the members whose scores lie in a range, the highest first.",
             since: "2.2.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members answered",
-            arity: -4,
-            flags: flag::READONLY,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
             args: &[
                 arg::key("key"),
                 arg::double("max"),
@@ -113,7 +100,7 @@ pub(super) static COMMANDS: &[Command] = &[
             ],
             history: &[("2.1.6", "Bounds that are left out themselves.")],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments")),
-            ..Spec::NEW
+            ..RANGE
         },
         run: Run::Keys(zrevrangebyscore),
         ..Command::NEW
@@ -123,15 +110,9 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zrangebylex",
             summary: "Answers the members between two strings, where all scores are equal.",
             since: "2.8.9",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members answered",
-            arity: -4,
-            flags: flag::READONLY,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
             args: &[arg::key("key"), arg::string("min"), arg::string("max"), LIMIT],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `BYLEX` argument")),
-            ..Spec::NEW
+            ..RANGE
         },
         run: Run::Keys(zrangebylex),
         ..Command::NEW
@@ -141,15 +122,9 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zrevrangebylex",
             summary: "Answers the members between two strings, the highest first, where all scores are equal.",
             since: "2.8.9",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members answered",
-            arity: -4,
-            flags: flag::READONLY,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ro().access()],
             args: &[arg::key("key"), arg::string("max"), arg::string("min"), LIMIT],
             deprecated: Some(("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments")),
-            ..Spec::NEW
+            ..RANGE
         },
         run: Run::Keys(zrevrangebylex),
         ..Command::NEW

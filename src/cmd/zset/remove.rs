@@ -10,6 +10,17 @@ use crate::spec::{Group, Spec, acl, arg, flag, key};
 use crate::types::{Collection, Zset};
 use std::ops::Range;
 
+/// What the rows of removed ranges share.
+const REMRANGE: Spec = Spec {
+    group: Group::SortedSet,
+    complexity: "O(log(N)+M) for M members removed",
+    arity: 4,
+    flags: flag::WRITE,
+    acl: acl::SORTEDSET,
+    keys: &[key(1).rw().delete()],
+    ..Spec::NEW
+};
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
@@ -35,14 +46,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zremrangebyrank",
             summary: "Removes the members whose ranks lie in a range.",
             since: "2.0.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members removed",
-            arity: 4,
-            flags: flag::WRITE,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).rw().delete()],
             args: &[arg::key("key"), arg::integer("start"), arg::integer("stop")],
-            ..Spec::NEW
+            ..REMRANGE
         },
         run: Run::Keys(zremrangebyrank),
         ..Command::NEW
@@ -52,14 +57,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zremrangebyscore",
             summary: "Removes the members whose scores lie in a range.",
             since: "1.2.0",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members removed",
-            arity: 4,
-            flags: flag::WRITE,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).rw().delete()],
             args: &[arg::key("key"), arg::double("min"), arg::double("max")],
-            ..Spec::NEW
+            ..REMRANGE
         },
         run: Run::Keys(zremrangebyscore),
         ..Command::NEW
@@ -69,14 +68,8 @@ pub(super) static COMMANDS: &[Command] = &[
             name: "zremrangebylex",
             summary: "Removes the members between two strings, where all scores are equal.",
             since: "2.8.9",
-            group: Group::SortedSet,
-            complexity: "O(log(N)+M) for M members removed",
-            arity: 4,
-            flags: flag::WRITE,
-            acl: acl::SORTEDSET,
-            keys: &[key(1).rw().delete()],
             args: &[arg::key("key"), arg::string("min"), arg::string("max")],
-            ..Spec::NEW
+            ..REMRANGE
         },
         run: Run::Keys(zremrangebylex),
         ..Command::NEW

@@ -25,8 +25,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         args: &[
             arg::key("key"),
             arg::integer("cursor"),
-            arg::pattern("pattern").after("MATCH").optional(),
-            arg::integer("count").after("COUNT").optional(),
+            scan::MATCH,
+            scan::COUNT,
             arg::token("noscores", "NOSCORES").optional().since("8.0.0"),
         ],
         tips: &["nondeterministic_output"],

@@ -31,6 +31,24 @@ const AGGREGATE: Arg = arg::one_of(
 .optional();
 const WITH_SCORES: Arg = arg::token("withscores", "WITHSCORES").optional();
 
+/// What the rows of stored results with weights share.
+const WEIGHTED_STORE: Spec = Spec {
+    since: "2.0.0",
+    group: Group::SortedSet,
+    arity: -4,
+    flags: flag::WRITE.with(flag::DENYOOM).with(flag::MOVABLE_KEYS),
+    acl: acl::SORTEDSET,
+    keys: &[key(1).ow().update(), counted(2, 1).ro().access()],
+    args: &[
+        arg::key("destination"),
+        arg::integer("numkeys"),
+        arg::key_of("key", 1).multiple(),
+        WEIGHTS,
+        AGGREGATE,
+    ],
+    ..Spec::NEW
+};
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
@@ -100,21 +118,8 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "zunionstore",
             summary: "Stores the members of any of several sorted sets, with scores made of theirs.",
-            since: "2.0.0",
-            group: Group::SortedSet,
             complexity: "O(N)+O(M*log(M)) for N members of all inputs and M of the result",
-            arity: -4,
-            flags: flag::WRITE.with(flag::DENYOOM).with(flag::MOVABLE_KEYS),
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ow().update(), counted(2, 1).ro().access()],
-            args: &[
-                arg::key("destination"),
-                arg::integer("numkeys"),
-                arg::key_of("key", 1).multiple(),
-                WEIGHTS,
-                AGGREGATE,
-            ],
-            ..Spec::NEW
+            ..WEIGHTED_STORE
         },
         run: Run::Keys(zunionstore),
         ..Command::NEW
@@ -123,21 +128,8 @@ pub(super) static COMMANDS: &[Command] = &[
         spec: Spec {
             name: "zinterstore",
             summary: "Stores the members that several sorted sets share, with scores made of theirs.",
-            since: "2.0.0",
-            group: Group::SortedSet,
             complexity: "O(N*K)+O(M*log(M)) for N members of the smallest of K inputs and M of the result",
-            arity: -4,
-            flags: flag::WRITE.with(flag::DENYOOM).with(flag::MOVABLE_KEYS),
-            acl: acl::SORTEDSET,
-            keys: &[key(1).ow().update(), counted(2, 1).ro().access()],
-            args: &[
-                arg::key("destination"),
-                arg::integer("numkeys"),
-                arg::key_of("key", 1).multiple(),
-                WEIGHTS,
-                AGGREGATE,
-            ],
-            ..Spec::NEW
+            ..WEIGHTED_STORE
         },
         run: Run::Keys(zinterstore),
         ..Command::NEW
