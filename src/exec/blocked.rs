@@ -1,9 +1,10 @@
 //! Clients that wait for keys: how they begin to, are served, and give up.
 //!
-//! A command that finds nothing asks to wait with [`Flow::Block`](crate::cmd::Flow::Block). It is kept, and runs again when one
-//! of its keys changed so that there may be something for it; if it asks to wait again it keeps its
-//! place in the queues. Those who wait for one key are served in the order they came, after the
-//! command that filled it is settled as a whole: what EXEC adds and removes again nobody sees.
+//! A command that finds nothing asks to wait with [`Flow::Block`](crate::cmd::Flow::Block). It is kept,
+//! and runs again when one of its keys changed so that there may be something for it; if it asks to
+//! wait again it keeps its place in the queues. Those who wait for one key are served in the order
+//! they came, after the command that filled it is settled as a whole: what EXEC adds and removes again
+//! nobody sees.
 
 use super::{call, settle};
 use crate::client::{ClientId, KeysWait, ReplyMode, Session, Transaction, Wait};
