@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::config::special::NotifyFlags;
 use crate::effects::{Effects, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener};
+use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
 use crate::pubsub::Pubsub;
 use crate::resp::Reply;
@@ -50,6 +51,8 @@ pub struct Server {
     pub rng: SmallRng,
     /// Makes DUMP payloads.
     pub dumper: Dumper,
+    /// Files: snapshots, the append-only file, loading.
+    pub persist: Persist,
     /// Who is subscribed to what.
     pub pubsub: Pubsub,
     /// Clients that see every command.
@@ -77,6 +80,8 @@ impl Server {
         let mut stats = Stats::new(commands.len());
         stats.startup_memory = (facts.figures.used_memory)();
         let replication_id = random_id(&mut rng);
+        let mut persist = Persist::default();
+        persist.saving.last_save_ms = facts.started_ms;
         let mut server = Self {
             keyspace: Keyspace::new(config.databases as usize, hash_seed),
             clients: Clients::default(),
@@ -89,6 +94,7 @@ impl Server {
             replication_id,
             rng,
             dumper: Dumper::default(),
+            persist,
             pubsub: Pubsub::default(),
             monitors: Vec::new(),
             pause: Pause::default(),

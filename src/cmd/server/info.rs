@@ -3,7 +3,6 @@
 use super::memory;
 use crate::client::{AwaitedKeys, ClientId};
 use crate::cmd::{Command, DONE, Outcome, Run};
-use crate::persist;
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{Group, Spec, acl, arg, flag};
@@ -122,7 +121,7 @@ fn memory_section(s: &Server, out: &mut Fields) {
 }
 
 fn persistence(s: &Server, out: &mut Fields) {
-    persist::info::info(out, s.keyspace.shared.dirty, s.facts.started_ms / 1000);
+    s.persist.info(out, s.keyspace.shared.dirty, s.now_ms());
 }
 
 fn stats(s: &Server, out: &mut Fields) {

@@ -71,7 +71,7 @@ impl Dumper {
     pub fn value<'v>(&mut self, value: impl Into<Saved<'v>>, compress: bool) -> Vec<u8> {
         let compressor = compress.then(|| self.compressor.get_or_insert_default());
         let mut out = Vec::new();
-        save(value.into(), &mut Encoder::new(&mut out, compressor));
+        save(value.into(), None, &mut Encoder::new(&mut out, compressor));
         out
     }
 }

@@ -14,16 +14,42 @@ const COMPRESSION_GAIN_MIN: usize = 4;
 /// Appends parts of RDB values to a buffer.
 pub struct Encoder<'a> {
     out: &'a mut Vec<u8>,
-    /// Given when `rdbcompression` is on.
-    compressor: Option<&'a mut Compressor>,
+    compression: Compression<'a>,
     /// Where a string is compressed before its compressed length is known.
     compressed: Vec<u8>,
+}
+
+/// What becomes of strings that are long enough to be compressed.
+enum Compression<'a> {
+    /// `rdbcompression` is off.
+    Off,
+    Now(&'a mut Compressor),
+    /// They are written as they are, and their places noted.
+    Later(&'a mut Vec<Verbatim>),
+}
+
+/// A string written as it is that [`compress`] may make shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verbatim {
+    /// The offset of its length.
+    pub at: usize,
+    /// Where the string itself begins.
+    pub text_at: usize,
+    /// Where it ends.
+    pub end: usize,
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`, and compresses strings if it has a compressor.
     pub fn new(out: &'a mut Vec<u8>, compressor: Option<&'a mut Compressor>) -> Self {
-        Self { out, compressor, compressed: Vec::new() }
+        let compression = compressor.map_or(Compression::Off, Compression::Now);
+        Self { out, compression, compressed: Vec::new() }
+    }
+
+    /// An encoder that leaves compression to [`compress`], and notes in `places`, in order, which strings
+    /// are long enough for it.
+    pub fn deferring(out: &'a mut Vec<u8>, places: &'a mut Vec<Verbatim>) -> Self {
+        Self { out, compression: Compression::Later(places), compressed: Vec::new() }
     }
 
     /// Writes one byte as it is.
@@ -101,8 +127,13 @@ impl<'a> Encoder<'a> {
         if bytes.len() <= UNCOMPRESSED_MAX {
             return false;
         }
-        let Some(compressor) = &mut self.compressor else {
-            return false;
+        let compressor = match &mut self.compression {
+            Compression::Off => return false,
+            Compression::Now(compressor) => compressor,
+            Compression::Later(_) => {
+                self.note_verbatim(bytes);
+                return true;
+            }
         };
         let mut compressed = std::mem::take(&mut self.compressed);
         compressed.clear();
@@ -118,6 +149,38 @@ impl<'a> Encoder<'a> {
         self.length(bytes.len());
         self.out.extend_from_slice(bytes);
     }
+
+    /// Writes a string as it is and notes where.
+    fn note_verbatim(&mut self, bytes: &[u8]) {
+        let at = self.out.len();
+        self.length(bytes.len());
+        let text_at = self.out.len();
+        self.out.extend_from_slice(bytes);
+        if let Compression::Later(places) = &mut self.compression {
+            places.push(Verbatim { at, text_at, end: self.out.len() });
+        }
+    }
+}
+
+/// Appends `encoded` to `out` with those strings compressed for which it pays: what an encoder with a
+/// compressor would have written in place of one that [defers](Encoder::deferring).
+pub fn compress(
+    encoded: &[u8],
+    places: &[Verbatim],
+    compressor: &mut Compressor,
+    out: &mut Vec<u8>,
+) {
+    let mut encoder = Encoder::new(out, Some(compressor));
+    let mut done = 0;
+    for place in places {
+        encoder.out.extend_from_slice(&encoded[done..place.at]);
+        done = if encoder.compressed(&encoded[place.text_at..place.end]) {
+            place.end
+        } else {
+            place.at
+        };
+    }
+    encoder.out.extend_from_slice(&encoded[done..]);
 }
 
 /// The integer whose text is exactly `bytes`: without plus sign, leading zeros or minus zero, which
@@ -181,6 +244,27 @@ mod tests {
     fn only_strings_above_20_bytes_are_compressed() {
         check(&[b'a'; 20], b"\x14aaaaaaaaaaaaaaaaaaaa");
         check(&[b'a'; 21], b"\xc3\x06\x15\x01aa\xe0\x0a\x00");
+    }
+
+    #[test]
+    fn compressing_later_gives_the_bytes_of_compressing_at_once() {
+        let strings = [
+            &b"short"[..],
+            &[b'a'; 300],
+            b"12345678",
+            b"no twin in all of these 26 bytes",
+            &[7; 21],
+        ];
+        let (mut at_once, mut plain, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let mut compressor = Compressor::new();
+        for string in strings {
+            Encoder::new(&mut at_once, Some(&mut compressor)).string(string);
+            Encoder::deferring(&mut plain, &mut places).string(string);
+        }
+        assert_eq!(places.len(), 3);
+        let mut later = Vec::new();
+        compress(&plain, &places, &mut compressor, &mut later);
+        assert_eq!(later, at_once);
     }
 
     #[test]

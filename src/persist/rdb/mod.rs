@@ -2,7 +2,8 @@
 //!
 //! - [`encode`] and [`decode`]: what all types are made of, lengths and strings;
 //! - [`object`]: a value of one type and form; `save` writes it, `load` has a loader for each form;
-//! - [`mod@dump`]: the payload of DUMP and RESTORE around one value.
+//! - [`mod@dump`]: the payload of DUMP and RESTORE around one value;
+//! - [`file`]: the file around a whole data set.
 //!
 //! # Layout
 //! The top two bits of a length's first byte say how it goes on; numbers longer than a byte are
@@ -46,6 +47,7 @@
 pub mod decode;
 pub mod dump;
 pub mod encode;
+pub mod file;
 mod load;
 pub mod object;
 mod save;

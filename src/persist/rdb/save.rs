@@ -6,13 +6,16 @@ use super::object::{Saved, container, type_byte};
 use crate::ds::listpack::Item;
 use crate::ds::quicklist::{NodeBytes, Quicklist};
 use crate::types::{Collection, Hash, List, ListForm, Set, SetForm, Value, Zset};
+use std::ops::{Deref, DerefMut};
 
-/// Writes a value behind its type byte.
-pub(super) fn save(value: Saved<'_>, out: &mut Encoder<'_>) {
+/// Writes a value behind its type byte, and in a file behind the key it has there, which comes after the
+/// type byte.
+pub(super) fn save(value: Saved<'_>, key: Option<&[u8]>, out: &mut Encoder<'_>) {
+    let out = &mut Saver { out, key };
     match value {
         Saved::Str(bytes) => string(bytes, out),
         Saved::Int(int) => {
-            out.byte(type_byte::STRING);
+            out.begin(type_byte::STRING);
             out.int_string(int);
         }
         Saved::Value(Value::Raw(bytes)) => string(bytes.as_slice(), out),
@@ -24,14 +27,44 @@ pub(super) fn save(value: Saved<'_>, out: &mut Encoder<'_>) {
     }
 }
 
-fn string(bytes: &[u8], out: &mut Encoder<'_>) {
-    out.byte(type_byte::STRING);
+/// An encoder of one value.
+struct Saver<'e, 'a> {
+    out: &'e mut Encoder<'a>,
+    key: Option<&'e [u8]>,
+}
+
+impl Saver<'_, '_> {
+    /// Writes the type byte, and the key.
+    fn begin(&mut self, type_byte: u8) {
+        self.out.byte(type_byte);
+        if let Some(key) = self.key {
+            self.out.string(key);
+        }
+    }
+}
+
+impl<'a> Deref for Saver<'_, 'a> {
+    type Target = Encoder<'a>;
+
+    fn deref(&self) -> &Encoder<'a> {
+        self.out
+    }
+}
+
+impl<'a> DerefMut for Saver<'_, 'a> {
+    fn deref_mut(&mut self) -> &mut Encoder<'a> {
+        self.out
+    }
+}
+
+fn string(bytes: &[u8], out: &mut Saver<'_, '_>) {
+    out.begin(type_byte::STRING);
     out.string(bytes);
 }
 
 /// A list, whose compressed nodes stay compressed.
-fn list(list: &List, out: &mut Encoder<'_>) {
-    out.byte(type_byte::LIST_QUICKLIST_2);
+fn list(list: &List, out: &mut Saver<'_, '_>) {
+    out.begin(type_byte::LIST_QUICKLIST_2);
     match list.form() {
         ListForm::Packed(listpack) => {
             out.length(1);
@@ -42,7 +75,7 @@ fn list(list: &List, out: &mut Encoder<'_>) {
     }
 }
 
-fn nodes(list: &Quicklist, out: &mut Encoder<'_>) {
+fn nodes(list: &Quicklist, out: &mut Saver<'_, '_>) {
     out.length(list.node_count());
     for node in list.nodes() {
         out.length(if node.is_plain() { container::PLAIN } else { container::PACKED });
@@ -53,18 +86,18 @@ fn nodes(list: &Quicklist, out: &mut Encoder<'_>) {
     }
 }
 
-fn set(set: &Set, out: &mut Encoder<'_>) {
+fn set(set: &Set, out: &mut Saver<'_, '_>) {
     match set.form() {
         SetForm::Ints(ints) => {
-            out.byte(type_byte::SET_INTSET);
+            out.begin(type_byte::SET_INTSET);
             out.string(ints.as_bytes());
         }
         SetForm::Pack(listpack) => {
-            out.byte(type_byte::SET_LISTPACK);
+            out.begin(type_byte::SET_LISTPACK);
             out.string(listpack.as_bytes());
         }
         SetForm::Table(table) => {
-            out.byte(type_byte::SET);
+            out.begin(type_byte::SET);
             out.length(table.len());
             table.iter().for_each(|member| out.string(member.key()));
         }
@@ -73,13 +106,13 @@ fn set(set: &Set, out: &mut Encoder<'_>) {
 
 /// A sorted set. From the highest to the lowest as Redis does, for whom each is the cheapest to insert
 /// then.
-fn zset(zset: &Zset, out: &mut Encoder<'_>) {
+fn zset(zset: &Zset, out: &mut Saver<'_, '_>) {
     if let Some(listpack) = zset.as_listpack() {
-        out.byte(type_byte::ZSET_LISTPACK);
+        out.begin(type_byte::ZSET_LISTPACK);
         out.string(listpack.as_bytes());
         return;
     }
-    out.byte(type_byte::ZSET_2);
+    out.begin(type_byte::ZSET_2);
     out.length(zset.len());
     for element in zset.iter().rev() {
         item(element.member, out);
@@ -87,14 +120,14 @@ fn zset(zset: &Zset, out: &mut Encoder<'_>) {
     }
 }
 
-fn hash(hash: &Hash, out: &mut Encoder<'_>) {
+fn hash(hash: &Hash, out: &mut Saver<'_, '_>) {
     match hash.as_listpack() {
         Some((listpack, false)) => {
-            out.byte(type_byte::HASH_LISTPACK);
+            out.begin(type_byte::HASH_LISTPACK);
             out.string(listpack.as_bytes());
         }
         Some((listpack, true)) => {
-            out.byte(type_byte::HASH_LISTPACK_EX);
+            out.begin(type_byte::HASH_LISTPACK_EX);
             out.u64_le(hash.next_deadline().unwrap_or(0));
             out.string(listpack.as_bytes());
         }
@@ -103,14 +136,14 @@ fn hash(hash: &Hash, out: &mut Encoder<'_>) {
 }
 
 /// A hash field by field; deadlines, if there are any, as distances from the first.
-fn hash_table(hash: &Hash, out: &mut Encoder<'_>) {
+fn hash_table(hash: &Hash, out: &mut Saver<'_, '_>) {
     /// Every field is written: at this time none is over.
     const START_OF_TIME: u64 = 0;
     let first = hash.next_deadline();
     match first {
-        None => out.byte(type_byte::HASH),
+        None => out.begin(type_byte::HASH),
         Some(first) => {
-            out.byte(type_byte::HASH_METADATA);
+            out.begin(type_byte::HASH_METADATA);
             out.u64_le(first);
         }
     }
@@ -124,7 +157,7 @@ fn hash_table(hash: &Hash, out: &mut Encoder<'_>) {
     }
 }
 
-fn item(item: Item<'_>, out: &mut Encoder<'_>) {
+fn item(item: Item<'_>, out: &mut Saver<'_, '_>) {
     match item {
         Item::Int(int) => out.int_string(int),
         Item::Bytes(bytes) => out.string(bytes),
