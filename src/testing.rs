@@ -29,6 +29,8 @@ pub struct InProcess {
     received: Vec<(ClientId, Vec<u8>)>,
     next_port: u16,
     now_ms: u64,
+    /// Snapshots that begin are left to the test.
+    holds_snapshots: bool,
 }
 
 impl InProcess {
@@ -45,12 +47,32 @@ impl InProcess {
             received: Vec::new(),
             next_port: 50_000,
             now_ms: START_MS,
+            holds_snapshots: false,
         }
     }
 
     /// The server itself.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
+    }
+
+    /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
+    pub fn hold_snapshots(&mut self) {
+        self.holds_snapshots = true;
+    }
+
+    /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
+    /// complete.
+    pub fn read_snapshot(&mut self) -> bool {
+        let reading = snapshot::slice(&mut self.server);
+        self.work();
+        reading == Reading::Complete
+    }
+
+    /// Takes the snapshots that have begun to their end.
+    pub fn take_snapshots(&mut self) {
+        save_in_background(&mut self.server);
+        self.work();
     }
 
     /// Connects a client from this machine.
@@ -149,6 +171,7 @@ impl InProcess {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {
                     let saved = save_now(server);

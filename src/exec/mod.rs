@@ -8,6 +8,7 @@ pub mod call;
 pub mod clients;
 pub mod cron;
 pub mod gate;
+pub mod held;
 pub mod limits;
 pub mod multi;
 pub mod notable;
