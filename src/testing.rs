@@ -3,8 +3,9 @@
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
+use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{call, clients, cron, reconfigure, save, snapshot, table};
+use crate::exec::{call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::disk::Simulated;
 use crate::persist::snapshot::write;
@@ -73,6 +74,16 @@ impl InProcess {
     pub fn take_snapshots(&mut self) {
         save_in_background(&mut self.server);
         self.work();
+    }
+
+    /// Loads the data set of the server's disk, as at the start of a process.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn load(&mut self) -> Result<(), String> {
+        load::at_start(&mut self.server)?;
+        load_all(&mut self.server);
+        Ok(())
     }
 
     /// Connects a client from this machine.
@@ -177,6 +188,13 @@ impl InProcess {
                     let saved = save_now(server);
                     save::answer(server, Some(client), saved);
                 }
+                Action::Load => load_all(server),
+                Action::Reload { client, save, how } => {
+                    load::prepare(server);
+                    let saved = !save || save_now(server);
+                    load::saved(server, client, saved, how);
+                    load_all(server);
+                }
                 Action::SnapshotEnded { purpose, result } => {
                     snapshot::ended(server, purpose, result);
                 }
@@ -204,6 +222,19 @@ impl InProcess {
             clients::leave(&mut self.server, id);
         }
     }
+}
+
+/// Runs the load that has begun to its end, on the same thread.
+fn load_all(s: &mut Server) {
+    let Some(task) = s.persist.loading.task.take() else { return };
+    let result = task.run(&mut |mut batch| loop {
+        match load::insert(s, &mut batch) {
+            Slice::More => {}
+            Slice::Whole => return true,
+            Slice::Refused => return false,
+        }
+    });
+    load::ended(s, result);
 }
 
 /// Takes the snapshots that have begun to their end, as if nothing happened meanwhile.

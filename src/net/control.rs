@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::Door;
-use super::save;
+use super::{load, save};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -70,8 +70,17 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
-    door.enter(|s| process.ready(s));
+    door.enter(exec::load::at_start)?;
+    tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
     Ok(carry_out(&door, &mut asked, &mut listeners, &*process).await)
+}
+
+/// Loads the data set, if there is one, and says that the server is ready.
+async fn get_ready(door: Door, process: Rc<dyn Process>) {
+    load::run(door.clone()).await;
+    if door.enter(|s| !s.persist.loading.failed) {
+        door.enter(|s| process.ready(s));
+    }
 }
 
 fn endpoints(s: &Server) -> Endpoints {
@@ -113,6 +122,12 @@ async fn carry_out(
             Action::SnapshotEnded { purpose, result } => {
                 door.enter(|s| snapshot::ended(s, purpose, result));
             }
+            Action::Load => drop(tokio::task::spawn_local(load::run(door.clone()))),
+            Action::Reload { client, save, how } => door.enter(|s| {
+                exec::load::prepare(s);
+                let saved = !save || save::save_now(s);
+                exec::load::saved(s, client, saved, how);
+            }),
             Action::Save { client } => door.enter(|s| {
                 let saved = save::save_now(s);
                 exec::save::answer(s, Some(client), saved);

@@ -7,6 +7,7 @@ mod accept;
 mod connection;
 mod control;
 mod door;
+mod load;
 mod save;
 mod stream;
 

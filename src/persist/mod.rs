@@ -5,6 +5,7 @@
 
 pub mod disk;
 pub mod info;
+pub mod load;
 pub mod rdb;
 mod saving;
 pub mod snapshot;
@@ -12,6 +13,7 @@ pub mod snapshot;
 pub use saving::{Running, Saving};
 
 use disk::{Disk, Files};
+use load::Loading;
 use snapshot::Snapshots;
 use std::sync::Arc;
 
@@ -24,10 +26,17 @@ pub struct Persist {
     pub snapshots: Snapshots,
     /// Saving to the RDB file.
     pub saving: Saving,
+    /// Loading a data set.
+    pub loading: Loading,
 }
 
 impl Default for Persist {
     fn default() -> Self {
-        Self { disk: Arc::new(Files), snapshots: Snapshots::default(), saving: Saving::default() }
+        Self {
+            disk: Arc::new(Files),
+            snapshots: Snapshots::default(),
+            saving: Saving::default(),
+            loading: Loading::default(),
+        }
     }
 }
