@@ -198,6 +198,7 @@ impl InProcess {
                 Action::SnapshotEnded { purpose, result } => {
                     snapshot::ended(server, purpose, result);
                 }
+                Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));
                 }

@@ -52,6 +52,8 @@ pub enum Action {
     /// A snapshot is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
     #[expect(missing_docs, reason = "told above")]
     SnapshotEnded { purpose: SnapshotPurpose, result: Result<u64, String> },
+    /// Every key of every database was removed by a command.
+    FlushedAll,
     /// Save at once, with everybody waiting, and answer the client.
     #[expect(missing_docs, reason = "told above")]
     Save { client: ClientId },

@@ -1,6 +1,6 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{blocked, call, limits, notable, pause, save, settle};
+use super::{blocked, call, limits, notable, pause, save, settle, shutdown};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -53,6 +53,7 @@ pub fn tick(s: &mut Server) {
         return;
     }
     let now = s.now_ms();
+    shutdown::obey_signal(s);
     pause::end_if_over(s);
     // Should the wall clock have been set forward, the expiry timer sleeps too long.
     s.keyspace.shared.nearer_deadline |= next_deadline(s).is_some_and(|at| at <= now);

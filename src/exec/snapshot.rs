@@ -106,6 +106,12 @@ pub fn abort(s: &mut Server, purpose: Purpose) {
     }
 }
 
+/// Gives up all that are being taken.
+pub fn abort_all(s: &mut Server) {
+    let purposes: Vec<_> = s.persist.snapshots.current.iter().map(|it| it.purpose).collect();
+    purposes.into_iter().for_each(|purpose| abort(s, purpose));
+}
+
 /// A snapshot is a whole file of so many bytes, or there is none.
 pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
     let Some(current) = s.persist.snapshots.take(purpose) else { return };

@@ -104,16 +104,14 @@ async fn carry_out(
 ) -> i32 {
     while let Some(action) = asked.recv().await {
         match action {
-            Action::Shutdown(how) => {
-                let ended = door.enter(|s| {
-                    let saved = !shutdown::begin(s, how) || save::save_now(s);
-                    shutdown::finish(s, how, saved)
-                });
-                if let Some(code) = ended {
-                    return code;
+            Action::Shutdown(how) => door.enter(|s| shutdown::begin(s, how)),
+            Action::Exit(code) => {
+                if code == 0 {
+                    tracing::warn!("larder is now ready to exit, bye bye...");
                 }
+                return code;
             }
-            Action::Exit(code) => return code,
+            Action::FlushedAll => door.enter(exec::save::flushed_all),
             Action::Answer { client } | Action::AwaitFreeing { client } => {
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }

@@ -10,7 +10,7 @@ pub use views::{ClientCtx, KeysCtx};
 use crate::client::{ClientId, Clients, Pause};
 use crate::config::Config;
 use crate::config::special::NotifyFlags;
-use crate::effects::{Effects, Feed};
+use crate::effects::{Effects, EndHow, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
@@ -59,6 +59,10 @@ pub struct Server {
     pub monitors: Vec<ClientId>,
     /// The state of CLIENT PAUSE.
     pub pause: Pause,
+    /// The signal that asked for an end which has not begun.
+    pub signalled: Option<&'static str>,
+    /// The end that waits for the last save.
+    pub ending: Option<Ending>,
     /// Set once the process is about to end.
     pub shutting_down: bool,
     /// How durations are measured.
@@ -69,6 +73,15 @@ pub struct Server {
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
+}
+
+/// An end of the process that waits for the last save.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// How it ends.
+    pub how: EndHow,
+    /// The pause that is in force again if it does not.
+    pub pause: Pause,
 }
 
 impl Server {
@@ -98,6 +111,8 @@ impl Server {
             pubsub: Pubsub::default(),
             monitors: Vec::new(),
             pause: Pause::default(),
+            signalled: None,
+            ending: None,
             shutting_down: false,
             timer,
             last_tick: timer.now(),

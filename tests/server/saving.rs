@@ -74,3 +74,32 @@ fn shutdown_goes_on_serving_where_it_cannot_save() {
     assert_eq!(client.rest(), b"");
     assert_eq!(server.ended().code(), Some(0));
 }
+
+#[test]
+fn who_insists_ends_the_process_amid_its_last_save() {
+    let mut server = start(&["--save", "100 1", "--rdb-key-save-delay", "1000000"]);
+    let mut client = server.connect();
+    for key in 0..50 {
+        client.ask(&format!("SET key:{key} v"));
+    }
+    server.signal(Signal::SIGINT);
+    let temp = server.path(&format!("temp-{}.rdb", server.pid()));
+    eventually("the last save begins", || temp.exists());
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.ended().code(), Some(1));
+    assert!(!temp.exists() && !server.path("dump.rdb").exists());
+}
+
+#[test]
+fn flushall_gives_up_the_save_that_runs_and_saves_what_is_left() {
+    let server = start(&["--save", "100000 1", "--rdb-key-save-delay", "1000000"]);
+    let mut client = server.connect();
+    for key in 0..50 {
+        client.ask(&format!("SET key:{key} v"));
+    }
+    assert_eq!(client.ask("BGSAVE"), "Background saving started");
+    assert_eq!(client.ask("FLUSHALL"), "OK");
+    assert_eq!(client.ask("CONFIG SET rdb-key-save-delay 0"), "OK");
+    eventually("there is a file", || server.path("dump.rdb").exists());
+    eventually("nothing is left to save", || client.info("rdb_changes_since_last_save") == "0");
+}

@@ -184,8 +184,12 @@ fn shutdown(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         return Err(CmdError::Syntax);
     }
     if abort {
-        // Nothing delays the end of the process, so none is ever in progress.
-        return Err(CmdError::Msg("No shutdown in progress."));
+        if s.signalled.take().is_none() {
+            return Err(CmdError::Msg("No shutdown in progress."));
+        }
+        tracing::warn!("Shutdown manually aborted.");
+        s.reply(id).ok();
+        return DONE;
     }
     s.shutting_down = true;
     how.client = Some(id);
