@@ -3,6 +3,7 @@
 //! Nothing here touches a file but through [`disk::Disk`], and nothing starts a thread: `net` carries out what
 //! takes time, and tells the state machines in `exec` how it ended.
 
+pub mod aof;
 pub mod disk;
 pub mod info;
 pub mod rdb;
@@ -10,6 +11,7 @@ mod saving;
 
 pub use saving::Saving;
 
+use aof::Aof;
 use disk::{Disk, Files};
 use std::sync::Arc;
 
@@ -20,10 +22,12 @@ pub struct Persist {
     pub disk: Arc<dyn Disk>,
     /// Snapshots to the RDB file.
     pub saving: Saving,
+    /// The append-only file.
+    pub aof: Aof,
 }
 
 impl Default for Persist {
     fn default() -> Self {
-        Self { disk: Arc::new(Files), saving: Saving::default() }
+        Self { disk: Arc::new(Files), saving: Saving::default(), aof: Aof::default() }
     }
 }
