@@ -8,11 +8,13 @@ pub mod disk;
 pub mod info;
 pub mod rdb;
 mod saving;
+pub mod snapshot;
 
-pub use saving::Saving;
+pub use saving::{Running, Saving};
 
 use aof::Aof;
 use disk::{Disk, Files};
+use snapshot::Snapshots;
 use std::sync::Arc;
 
 /// What the server knows of its files.
@@ -20,7 +22,9 @@ use std::sync::Arc;
 pub struct Persist {
     /// Where the files are.
     pub disk: Arc<dyn Disk>,
-    /// Snapshots to the RDB file.
+    /// Snapshots that are being taken.
+    pub snapshots: Snapshots,
+    /// Saving to the RDB file.
     pub saving: Saving,
     /// The append-only file.
     pub aof: Aof,
@@ -28,6 +32,11 @@ pub struct Persist {
 
 impl Default for Persist {
     fn default() -> Self {
-        Self { disk: Arc::new(Files), saving: Saving::default(), aof: Aof::default() }
+        Self {
+            disk: Arc::new(Files),
+            snapshots: Snapshots::default(),
+            saving: Saving::default(),
+            aof: Aof::default(),
+        }
     }
 }
