@@ -4,12 +4,13 @@
 //! [`handle`]. A rewrite is a snapshot ([`snapshot`]) and a change of files at the same point of the history: what is written from
 //! then on belongs behind the snapshot.
 
-use super::snapshot::{self, Format, Purpose, SnapshotJob};
+use super::snapshot::{self, Job as SnapshotJob};
 use crate::client::{ClientId, SyncWait, Wait};
 use crate::config::AppendFsync;
-use crate::persist::aof::files::Base;
+use crate::persist::aof::files::{Base, temp_base, whole_base};
 use crate::persist::aof::writer::{Failure, Job, Policy, Progress, Report, Writer};
 use crate::persist::aof::{Aof, Rewrite, State};
+use crate::persist::snapshot::{Format, Purpose, Target};
 use crate::resp::CmdError;
 use crate::server::Server;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub fn handle(s: &mut Server, report: Report) {
         }
         Report::Began(Err(why)) => {
             tracing::warn!("Can't open a new AOF incr file for the rewrite: {why}");
-            snapshot::abort(s);
+            snapshot::abort(s, Purpose::AofBase);
         }
         Report::Finished(result) => finished(s, result),
     }
@@ -111,7 +112,7 @@ pub fn base_ended(s: &mut Server, result: Result<u64, String>) {
             tracing::info!("Background AOF rewrite terminated with success");
             run.base_bytes = Some(bytes);
             let Rewrite { first, snapshot, .. } = *run;
-            let temp = crate::persist::aof::files::whole_base(s.facts.pid);
+            let temp = whole_base(s.facts.pid);
             s.persist.aof.ask(Job::Finish { first, base: Base { temp, snapshot } });
         }
         Err(why) => failed(s, &why),
@@ -124,11 +125,7 @@ pub fn wait(s: &mut Server, id: ClientId, wait: SyncWait) {
     let session = s.clients.running(id);
     let local = s.persist.aof.has_synced(session);
     if (wait.replicas == 0 && (local || !wait.local)) || session.flags.deny_blocking {
-        let mut reply = s.reply(id);
-        reply.array(2);
-        reply.int(i64::from(local));
-        reply.int(0);
-        return;
+        return s.reply(id).ints(&[i64::from(local), 0]);
     }
     session.wait = Some(Wait::Sync(wait));
     s.persist.aof.waiting.push(id);
@@ -150,7 +147,8 @@ pub fn end_overdue(s: &mut Server) {
 }
 
 fn is_busy(s: &Server) -> bool {
-    s.persist.saving.running.is_some() || s.persist.aof.rewrites.running.is_some()
+    let saves = s.persist.saving.running.is_some();
+    saves || s.persist.aof.rewrites.running.is_some() || s.keyspace.shared.has_snapshot()
 }
 
 /// Tells the writer how the file is kept now.
@@ -192,9 +190,10 @@ fn end(s: &mut Server) {
     aof.holds = false;
     aof.refuses = false;
     s.follow_log();
-    if s.persist.aof.rewrites.running.is_some() {
-        tracing::info!("Killing running AOF rewrite");
-        snapshot::abort(s);
+    if let Some(run) = &mut s.persist.aof.rewrites.running {
+        run.given_up = true;
+        tracing::info!("The running AOF rewrite is given up");
+        snapshot::abort(s, Purpose::AofBase);
     }
     serve_waiting(s);
 }
@@ -211,12 +210,7 @@ fn begin_rewrite(s: &mut Server) {
         s.follow_log();
     }
     let snapshot = s.config.aof_use_rdb_preamble;
-    let job = SnapshotJob {
-        purpose: Purpose::AofBase,
-        temp: crate::persist::aof::files::temp_base(s.facts.pid),
-        path: crate::persist::aof::files::whole_base(s.facts.pid).into(),
-        format: if snapshot { Format::Rdb } else { Format::Commands },
-    };
+    let job = base_job(s, snapshot);
     let began_ms = s.now_ms();
     let aof = &mut s.persist.aof;
     if aof.state != State::Off {
@@ -224,12 +218,26 @@ fn begin_rewrite(s: &mut Server) {
         aof.log.begin_file();
     }
     aof.rewrites.count += 1;
-    aof.rewrites.running = Some(Rewrite { began_ms, first, snapshot, base_bytes: None });
+    aof.rewrites.running =
+        Some(Rewrite { began_ms, first, snapshot, base_bytes: None, given_up: false });
     follow(s);
     tracing::info!("Background append only file rewriting started by pid {}", s.facts.pid);
     if snapshot::begin(s, job).is_err() {
         failed(s, "another snapshot is being written");
     }
+}
+
+/// The snapshot that is to be the base, or its commands.
+fn base_job(s: &Server, snapshot: bool) -> SnapshotJob {
+    let format = if snapshot { Format::Rdb(snapshot::usage(&s.config)) } else { Format::Commands };
+    let target = Target {
+        temp: temp_base(s.facts.pid),
+        path: whole_base(s.facts.pid).into(),
+        compress: snapshot && s.config.rdbcompression,
+        checksum: snapshot.then_some(s.config.rdbchecksum),
+        sync_often: s.config.aof_rewrite_incremental_fsync,
+    };
+    SnapshotJob { purpose: Purpose::AofBase, target, format }
 }
 
 fn finished(s: &mut Server, result: Result<(), String>) {
@@ -256,6 +264,10 @@ fn failed(s: &mut Server, why: &str) {
     tracing::warn!("Background AOF rewrite terminated with error: {why}");
     let now_ms = s.now_ms();
     let aof = &mut s.persist.aof;
+    let given_up = aof.rewrites.running.take_if(|run| run.given_up).is_some();
+    if given_up {
+        return;
+    }
     if let Some(minutes) = aof.rewrites.ended(false, now_ms) {
         tracing::warn!(
             "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {minutes} \
@@ -315,11 +327,7 @@ fn serve_waiting(s: &mut Server) {
         if wait.local && !on {
             session.end_sync_wait(|reply| reply.error(&no_log()));
         } else if overdue || (wait.replicas == 0 && (local || !wait.local)) {
-            session.end_sync_wait(|reply| {
-                reply.array(2);
-                reply.int(i64::from(local));
-                reply.int(0);
-            });
+            session.end_sync_wait(|reply| reply.ints(&[i64::from(local), 0]));
         } else {
             s.persist.aof.waiting.push(id);
         }

@@ -1,6 +1,6 @@
 //! Taking snapshots: how one begins, is read in slices, and ends.
 
-use super::save;
+use super::{aof, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
 use crate::keyspace::Reading;
@@ -102,13 +102,17 @@ pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
     }
     match purpose {
         Purpose::Save => save::ended(s, result, current.aborted),
+        Purpose::AofBase => aof::base_ended(s, result),
     }
 }
 
 /// What a file has before the keys.
 fn head(s: &Server, job: &Job) -> Vec<u8> {
     let mut head = Vec::new();
-    let Format::Rdb(_) = job.format;
+    if job.format == Format::Commands {
+        return head;
+    }
+    let aof_base = if job.purpose == Purpose::AofBase { "1" } else { "0" };
     let version = u16::try_from(s.config.rdb_version).unwrap_or(crate::persist::rdb::VERSION);
     head.extend_from_slice(sections::magic(version).as_bytes());
     let mut out = Encoder::new(&mut head, None);
@@ -116,7 +120,7 @@ fn head(s: &Server, job: &Job) -> Vec<u8> {
     sections::aux(&mut out, "redis-bits", &usize::BITS.to_string());
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
-    sections::aux(&mut out, "aof-base", "0");
+    sections::aux(&mut out, "aof-base", aof_base);
     for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
         sections::select_db(&mut out, db);
         sections::resize_db(&mut out, database.len(), database.volatile());

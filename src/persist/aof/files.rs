@@ -193,7 +193,7 @@ impl Folder {
             Some(last) => {
                 tracing::info!("Opening AOF incr file {} on server start", last.name);
                 let file = self.disk.open(&self.names.path(&last.name), Open::Append)?;
-                Opened { len: file.len()?, file }
+                Opened { len: file.size()?, file }
             }
             None => {
                 let name = self.names.increment(manifest.increment_seq + 1);
@@ -347,7 +347,7 @@ impl Folder {
         let names = self.disk.list(&self.names.dir).unwrap_or_default();
         let holds_data = |name: &&String| {
             let file = self.disk.open(&self.names.path(name), Open::Read);
-            self.names.is_data(name) && !file.and_then(|file| file.len()).is_ok_and(|len| len == 0)
+            self.names.is_data(name) && !file.and_then(|file| file.size()).is_ok_and(|len| len == 0)
         };
         names.iter().find(holds_data).map_or(Ok(()), |name| {
             let (dir, manifest) = (self.names.dir.display(), self.names.manifest());
@@ -394,7 +394,7 @@ impl Folder {
     /// # Errors
     /// It cannot be opened.
     pub fn length(&self, name: &str) -> io::Result<u64> {
-        self.disk.open(&self.names.path(name), Open::Read)?.len()
+        self.disk.open(&self.names.path(name), Open::Read)?.size()
     }
 }
 

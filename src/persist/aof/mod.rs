@@ -112,6 +112,8 @@ pub struct Rewrite {
     pub snapshot: bool,
     /// Bytes of its base, once it is whole.
     pub base_bytes: Option<u64>,
+    /// It was given up: no failure, but no success.
+    pub given_up: bool,
 }
 
 impl Default for Rewrites {
