@@ -4,6 +4,7 @@
 //! [`settle::settle`] delivers what it caused, [`cron`] does what time asks for.
 
 pub mod aof;
+pub mod aof_load;
 pub mod blocked;
 pub mod call;
 pub mod clients;

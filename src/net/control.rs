@@ -6,7 +6,7 @@ use super::save;
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{self, aof, cron, reconfigure, shutdown, snapshot};
+use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot};
 use crate::persist::aof::writer::Report;
 use crate::resp::CmdError;
 use crate::server::Server;
@@ -59,6 +59,9 @@ pub fn serve(startup: Startup) -> Result<i32, String> {
 async fn run(startup: Startup) -> Result<i32, String> {
     let Startup { server, process } = startup;
     let (door, Asked { mut actions, reports }) = Door::new(server);
+    if door.enter(|s| s.config.appendonly) {
+        door.enter(aof_load::start)?;
+    }
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;

@@ -3,7 +3,7 @@
 //! - [`log`]: what is written, collected as commands run;
 //! - [`writer`]: puts it into files, on a thread that `net` runs;
 //! - [`files`] and [`manifest`]: the folder, its files, and how their roles change;
-//! - [`read`]: the way back, from a file of commands to argv;
+//! - [`load`] and [`read`]: the way back, from files to commands;
 //! - [`rewrite`]: a data set as commands.
 //!
 //! [`Aof`] is what the server knows: it hands jobs to the writer and learns from its reports. `exec::aof` decides
@@ -11,6 +11,7 @@
 
 pub mod files;
 mod info;
+pub mod load;
 pub mod log;
 pub mod manifest;
 pub mod read;

@@ -66,7 +66,8 @@ impl Commands {
         })
     }
 
-    fn word(&self, word: usize) -> &[u8] {
+    /// Word number `word` of all.
+    pub fn word(&self, word: usize) -> &[u8] {
         let start = if word == 0 { 0 } else { self.ends[word - 1] };
         &self.bytes[start..self.ends[word]]
     }
