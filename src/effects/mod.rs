@@ -142,10 +142,11 @@ impl Effects {
         }
         let word = |word: &str, db| Op { db, argv: vec![word.as_bytes().to_vec()] };
         let mut ops = std::mem::take(&mut self.ops);
-        if let [first, _, ..] = &ops[..] {
-            let db = first.db;
-            ops.insert(0, word("MULTI", db));
-            ops.push(word("EXEC", db));
+        if let [first, .., last] = &ops[..] {
+            // They are in no database: none need be selected for them.
+            let (multi, exec) = (word("MULTI", first.db), word("EXEC", last.db));
+            ops.insert(0, multi);
+            ops.push(exec);
         }
         for op in &ops {
             log.feed(op);

@@ -3,13 +3,18 @@
 use super::{aof, call, multi, snapshot, table};
 use crate::client::{ClientId, PeerAddr, Session};
 use crate::cmd::Run;
+use crate::ds::entry::NewValue;
+use crate::keyspace::Edit;
 use crate::persist::aof::files::Folder;
 use crate::persist::aof::load::{Event, load};
 use crate::persist::aof::writer::Writer;
 use crate::persist::aof::{Aof, State};
+use crate::persist::rdb::Loaded;
+use crate::persist::rdb::file::read::{Found, Item};
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::flag;
+use crate::types::{Entry, new_string};
 use std::sync::Arc;
 
 /// Loads the files, if there are any, and goes on with them.
@@ -43,7 +48,8 @@ fn fill(s: &mut Server, folder: &Folder) -> Result<u64, String> {
     let mut player = Player::new(s);
     let began = s.timer.now();
     let cut_torn = s.config.aof_load_truncated;
-    let loaded = load(folder, cut_torn, &mut |event| player.take(s, event));
+    let limits = s.limits.clone();
+    let loaded = load(folder, cut_torn, &limits, &mut |event| player.take(s, event));
     player.end(s);
     let loaded = loaded?;
     if loaded.any {
@@ -55,6 +61,33 @@ fn fill(s: &mut Server, folder: &Folder) -> Result<u64, String> {
 
 fn seconds_since(s: &Server, began: u64) -> f64 {
     s.timer.nanos(s.timer.now().wrapping_sub(began)) as f64 / 1e9
+}
+
+/// Puts a key of a snapshot into its database. Its deadline may be over: what removed it then is in the log.
+fn insert(s: &mut Server, found: Found) -> Result<(), String> {
+    let key = match found.item {
+        Item::Key(key) => key,
+        Item::Function(_) => return Err("Functions are not supported yet".to_owned()),
+        _ => return Ok(()),
+    };
+    let db = u32::try_from(key.db).ok().filter(|db| (*db as usize) < s.keyspace.len());
+    let Some(db) = db else {
+        return Err(format!("Data file was created with a server of more databases: {}", key.db));
+    };
+    let mut entry = match key.value {
+        Some(Loaded::Str(text)) => Entry::new(&key.name, new_string(&text), key.deadline),
+        Some(Loaded::Value(value)) => Entry::new(&key.name, NewValue::Other(value), key.deadline),
+        None => return Ok(()),
+    };
+    let mut db = s.keyspace.db(db);
+    if db.edit(&key.name).map(Edit::unchanged).is_some() {
+        let name = key.name.escape_ascii();
+        return Err(format!("RDB has duplicated key '{name}' in DB {}", db.index()));
+    }
+    let idle = key.idle_seconds.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX));
+    entry.set_clock(db.access_clock(idle, key.frequency.map(i64::from)));
+    db.adopt(entry);
+    Ok(())
 }
 
 /// Runs what a file holds, as a client that nobody sees would.
@@ -74,6 +107,7 @@ impl Player {
     fn take(&mut self, s: &mut Server, event: Event) -> Result<(), String> {
         match event {
             Event::File { name, base, .. } => self.file = (name, base, s.timer.now()),
+            Event::Found(found) => insert(s, *found)?,
             Event::Commands(commands) => {
                 s.keyspace.shared.set_timeless(true);
                 let mut all = commands.iter();

@@ -5,12 +5,18 @@
 
 use super::files::Folder;
 use super::read::{Commands, ReadError, Reader};
-use crate::persist::disk::Open;
+use crate::persist::disk::{File, Open};
+use crate::persist::rdb::file::read::{Checksum, Found, Item, Reader as RdbReader};
 use crate::stdx::os::error::os_words;
-use std::io;
+use crate::types::Limits;
+use std::io::{self, Cursor, Read};
 
 /// Bytes of commands that make an event.
 const EVENT_BYTES: usize = 64 * 1024;
+/// Bytes of a snapshot read at once.
+const PIECE: usize = 64 * 1024;
+/// How a snapshot begins, of Redis and of Valkey.
+const MAGICS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 /// Commands that do.
 const EVENT_COMMANDS: usize = 512;
 
@@ -26,6 +32,8 @@ pub enum Event {
         /// and whether it is the base.
         base: bool,
     },
+    /// A part of the snapshot that it begins with.
+    Found(Box<Found>),
     /// Commands of it.
     Commands(Commands),
     /// It has ended. A transaction that has not is none.
@@ -55,6 +63,7 @@ struct Torn {
 pub fn load(
     folder: &Folder,
     cut_torn: bool,
+    limits: &Limits,
     take: &mut dyn FnMut(Event) -> Result<(), String>,
 ) -> Result<Loaded, String> {
     let mut loaded = Loaded::default();
@@ -75,7 +84,7 @@ pub fn load(
         }
         loaded.any = true;
         take(Event::File { name: piece.name.clone(), bytes, base: Some(*piece) == base })?;
-        let torn = load_file(folder, &piece.name, take)?;
+        let torn = load_file(folder, &piece.name, limits, take)?;
         loaded.bytes += torn.as_ref().map_or(bytes, |torn| torn.whole);
         if let Some(torn) = torn {
             cut(folder, &piece.name, &torn, cut_torn, Some(number) == last)?;
@@ -89,14 +98,70 @@ pub fn load(
 fn load_file(
     folder: &Folder,
     name: &str,
+    limits: &Limits,
     take: &mut dyn FnMut(Event) -> Result<(), String>,
 ) -> Result<Option<Torn>, String> {
     let file = folder.disk().open(&folder.names().path(name), Open::Read);
-    let file = file.map_err(|error| {
+    let mut file = file.map_err(|error| {
         let why = os_words(&error);
         format!("Fatal error: can't open the append log file {name} for reading: {why}")
     })?;
-    load_commands(Reader::new(file, 0), name, take)
+    let first = read_piece(&mut *file).map_err(|error| unreadable(name, error.into()))?;
+    if !MAGICS.iter().any(|magic| first.starts_with(magic)) {
+        return load_commands(Reader::new(Cursor::new(first).chain(file), 0), name, take);
+    }
+    tracing::info!("Reading RDB base file on AOF loading...");
+    let (rest, at) = load_snapshot(&mut *file, first, limits, take).map_err(|why| {
+        format!("{why}\nError reading the RDB preamble of the AOF file {name}, AOF loading aborted")
+    })?;
+    load_commands(Reader::new(Cursor::new(rest).chain(file), at), name, take)
+}
+
+/// Reads the snapshot that a file begins with; answers what was read behind it, and the offset of that.
+fn load_snapshot(
+    file: &mut dyn File,
+    mut piece: Vec<u8>,
+    limits: &Limits,
+    take: &mut dyn FnMut(Event) -> Result<(), String>,
+) -> Result<(Vec<u8>, u64), String> {
+    let bytes = file.size().map_err(|error| os_words(&error))?;
+    let mut reader = RdbReader::new(Some(bytes));
+    loop {
+        reader.feed(&piece);
+        while let Some(found) = reader.next(limits).map_err(|error| error.to_string())? {
+            match found.item {
+                Item::End(Checksum::Wrong { stored, computed }) => {
+                    return Err(format!(
+                        "Wrong RDB checksum expected: ({stored:x}) but got ({computed:x})"
+                    ));
+                }
+                Item::End(_) => {
+                    let at = reader.at();
+                    return Ok((reader.into_rest(), at));
+                }
+                _ => take(Event::Found(Box::new(found)))?,
+            }
+        }
+        piece = read_piece(file).map_err(|error| os_words(&error))?;
+        if piece.is_empty() {
+            reader.finish().map_err(|error| error.to_string())?;
+        }
+    }
+}
+
+/// The next bytes of a file; none at its end.
+fn read_piece(file: &mut dyn File) -> io::Result<Vec<u8>> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(n) => {
+                piece.truncate(n);
+                return Ok(piece);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn load_commands(
