@@ -16,6 +16,8 @@ pub mod log;
 pub mod manifest;
 pub mod read;
 pub mod rewrite;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 use crate::client::{ClientId, Session};
