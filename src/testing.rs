@@ -3,8 +3,10 @@
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
+use crate::exec::aof_load::{self, Player};
+use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{aof, call, clients, cron, reconfigure, save, snapshot, table};
+use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
@@ -73,6 +75,16 @@ impl InProcess {
     /// The server itself.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
+    }
+
+    /// Loads the data set of the server's disk, as at the start of a process.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn load(&mut self) -> Result<(), String> {
+        load::at_start(&mut self.server)?;
+        load_all(&mut self.server);
+        Ok(())
     }
 
     /// Connects a client from this machine.
@@ -181,6 +193,17 @@ impl InProcess {
                     let saved = save_now(server);
                     save::answer(server, Some(client), saved);
                 }
+                Action::Load => {
+                    load_all(server);
+                    load_log(server);
+                }
+                Action::ReloadLog { client } => aof_load::reload(server, client),
+                Action::Reload { client, save, how } => {
+                    load::prepare(server);
+                    let saved = !save || save_now(server);
+                    load::saved(server, client, saved, how);
+                    load_all(server);
+                }
                 Action::SnapshotEnded { purpose, result } => {
                     snapshot::ended(server, purpose, result);
                 }
@@ -231,6 +254,19 @@ impl InProcess {
     }
 }
 
+/// Runs the load that has begun to its end, on the same thread.
+fn load_all(s: &mut Server) {
+    let Some(task) = s.persist.loading.task.take() else { return };
+    let result = task.run(&mut |mut batch| loop {
+        match load::insert(s, &mut batch) {
+            Slice::More => {}
+            Slice::Whole => return true,
+            Slice::Refused => return false,
+        }
+    });
+    load::ended(s, result);
+}
+
 /// Takes the snapshots that have begun to their end, as if nothing happened meanwhile.
 fn save_in_background(s: &mut Server) {
     for task in s.persist.snapshots.take_tasks() {
@@ -244,6 +280,21 @@ fn save_now(s: &mut Server) -> bool {
     let begun = save::begin_now(s).is_ok();
     save_in_background(s);
     begun && s.persist.saving.last_ok
+}
+
+/// Runs the load of the append-only file that has begun, if one has, to its end.
+fn load_log(s: &mut Server) {
+    let Some(task) = s.persist.aof.load.take() else { return };
+    let mut player = Player::new(s);
+    let result = task.run(&mut |mut event| loop {
+        match player.take(s, &mut event) {
+            load::Slice::More => {}
+            load::Slice::Whole => return true,
+            load::Slice::Refused => return false,
+        }
+    });
+    player.end(s);
+    aof_load::ended(s, result);
 }
 
 /// A feed that writes down what it is given; its clones share what they wrote.

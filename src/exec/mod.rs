@@ -11,6 +11,7 @@ pub mod clients;
 pub mod cron;
 pub mod gate;
 pub mod limits;
+pub mod load;
 pub mod multi;
 pub mod notable;
 pub mod notify;

@@ -38,9 +38,12 @@ pub struct Busy;
 /// Begins a snapshot of the keys as they are now. Its end is told to what it is for.
 ///
 /// # Errors
-/// Another one is being read.
+/// Another one is being read, or the data set is being loaded.
 pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
-    if s.keyspace.shared.has_snapshot() || s.persist.snapshots.runs(job.purpose) {
+    if s.persist.loading.is_on()
+        || s.keyspace.shared.has_snapshot()
+        || s.persist.snapshots.runs(job.purpose)
+    {
         return Err(Busy);
     }
     let epoch = s.persist.snapshots.next_epoch();
@@ -135,6 +138,9 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
     sections::aux(&mut out, "aof-base", aof_base);
+    for code in &s.persist.loading.functions {
+        sections::function(&mut out, code);
+    }
     for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
         sections::select_db(&mut out, db);
         sections::resize_db(&mut out, database.len(), database.volatile());

@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::{Asked, Door};
-use super::save;
+use super::{load, save};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -59,9 +59,6 @@ pub fn serve(startup: Startup) -> Result<i32, String> {
 async fn run(startup: Startup) -> Result<i32, String> {
     let Startup { server, process } = startup;
     let (door, Asked { mut actions, reports }) = Door::new(server);
-    if door.enter(|s| s.config.appendonly) {
-        door.enter(aof_load::start)?;
-    }
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
@@ -69,8 +66,26 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
-    door.enter(|s| process.ready(s));
+    door.enter(|s| match s.config.appendonly {
+        true => aof_load::at_start(s),
+        false => exec::load::at_start(s),
+    })?;
+    tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
     Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
+}
+
+/// Loads the data set, if there is one, and says that the server is ready.
+async fn get_ready(door: Door, process: Rc<dyn Process>) {
+    run_loads(door.clone()).await;
+    if door.enter(|s| !s.persist.loading.failed) {
+        door.enter(|s| process.ready(s));
+    }
+}
+
+/// Runs the load that has begun, of whichever kind.
+async fn run_loads(door: Door) {
+    load::run(door.clone()).await;
+    load::run_log(door).await;
 }
 
 fn endpoints(s: &Server) -> Endpoints {
@@ -115,6 +130,13 @@ async fn carry_out(
             Action::SnapshotEnded { purpose, result } => {
                 door.enter(|s| snapshot::ended(s, purpose, result));
             }
+            Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
+            Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
+            Action::Reload { client, save, how } => door.enter(|s| {
+                exec::load::prepare(s);
+                let saved = !save || save::save_now(s);
+                exec::load::saved(s, client, saved, how);
+            }),
             Action::Save { client } => door.enter(|s| {
                 let saved = save::save_now(s);
                 exec::save::answer(s, Some(client), saved);

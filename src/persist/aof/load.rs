@@ -5,20 +5,20 @@
 
 use super::files::Folder;
 use super::read::{Commands, ReadError, Reader};
-use crate::persist::disk::{File, Open};
-use crate::persist::rdb::file::read::{Checksum, Found, Item, Reader as RdbReader};
+use super::writer::Writer;
+use crate::persist::disk::Open;
+use crate::persist::load::{Batch, Failure, Options, read_rdb};
 use crate::stdx::os::error::os_words;
-use crate::types::Limits;
 use std::io::{self, Cursor, Read};
 
 /// Bytes of commands that make an event.
 const EVENT_BYTES: usize = 64 * 1024;
-/// Bytes of a snapshot read at once.
-const PIECE: usize = 64 * 1024;
-/// How a snapshot begins, of Redis and of Valkey.
-const MAGICS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 /// Commands that do.
 const EVENT_COMMANDS: usize = 512;
+/// How a snapshot begins, of Redis and of Valkey.
+const MAGICS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
+/// Bytes of the longer one.
+const MAGIC_MAX: u64 = 6;
 
 /// What comes out of the files, in order.
 #[derive(Debug)]
@@ -27,26 +27,55 @@ pub enum Event {
     File {
         /// Its name,
         name: String,
-        /// its length,
-        bytes: u64,
         /// and whether it is the base.
         base: bool,
+        /// Bytes of the files before it.
+        before: u64,
     },
-    /// A part of the snapshot that it begins with.
-    Found(Box<Found>),
+    /// Keys of the snapshot that it begins with.
+    Keys(Batch),
     /// Commands of it.
     Commands(Commands),
     /// It has ended. A transaction that has not is none.
     End,
 }
 
+/// Takes events; whether there are to be more.
+pub type Sink<'a> = &'a mut dyn FnMut(Event) -> bool;
+
+/// A load to be run on a thread.
+#[derive(Debug)]
+pub struct Task {
+    /// Where the files are.
+    pub folder: Folder,
+    /// A torn end is cut off.
+    pub cut_torn: bool,
+    /// How snapshots are loaded.
+    pub options: Options,
+    /// Writing goes on behind what is loaded.
+    pub goes_on: Option<GoesOn>,
+}
+
+/// How writing goes on behind what is loaded.
+#[derive(Debug)]
+pub struct GoesOn {
+    /// The base, if there is none yet: of no keys,
+    pub empty_base: Vec<u8>,
+    /// and whether it is a snapshot.
+    pub snapshot: bool,
+    /// The offset of the log.
+    pub offset: u64,
+}
+
 /// What was loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct Loaded {
     /// Bytes of all files.
     pub bytes: u64,
     /// Whether there was any.
     pub any: bool,
+    /// What goes on with them.
+    pub writer: Option<Box<Writer>>,
 }
 
 /// A file of which only a part makes sense.
@@ -56,147 +85,140 @@ struct Torn {
     in_transaction: bool,
 }
 
-/// Reads all files that the manifest lists. A torn end is cut off if `cut_torn`.
-///
-/// # Errors
-/// Why the data set is not whole, as the log tells it; or what `take` says.
-pub fn load(
-    folder: &Folder,
-    cut_torn: bool,
-    limits: &Limits,
-    take: &mut dyn FnMut(Event) -> Result<(), String>,
-) -> Result<Loaded, String> {
-    let mut loaded = Loaded::default();
-    let pieces: Vec<_> = folder.manifest().to_load().collect();
-    let mut lengths = Vec::new();
-    for piece in &pieces {
-        lengths.push(folder.length(&piece.name).map_err(|error| {
-            let (name, why) = (&piece.name, os_words(&error));
+impl Task {
+    /// Bytes of all files that are to be read.
+    ///
+    /// # Errors
+    /// One is not there.
+    pub fn bytes(&self) -> Result<u64, String> {
+        lengths(&self.folder).map(|lengths| lengths.iter().sum())
+    }
+
+    /// Reads all files that the manifest lists.
+    ///
+    /// # Errors
+    /// Why the data set is not whole, as the log tells it.
+    pub fn run(mut self, take: Sink<'_>) -> Result<Loaded, String> {
+        let mut loaded = self.load(take)?;
+        if let Some(GoesOn { empty_base, snapshot, offset }) = self.goes_on.take() {
+            let opened = self.folder.open(&empty_base, snapshot).map_err(|error| {
+                let why = os_words(&error);
+                format!("Can't open the append-only file for writing: {why}")
+            })?;
+            let writer = Writer::with_file(self.folder, opened, offset);
+            loaded.writer = Some(Box::new(writer));
+        }
+        Ok(loaded)
+    }
+
+    fn load(&self, take: Sink<'_>) -> Result<Loaded, String> {
+        let mut loaded = Loaded::default();
+        let lengths = lengths(&self.folder)?;
+        // Increments that were begun and not yet written to follow no command.
+        let last = lengths.iter().rposition(|bytes| *bytes > 0);
+        let manifest = self.folder.manifest();
+        for (number, (piece, bytes)) in manifest.to_load().zip(lengths).enumerate() {
+            if bytes == 0 {
+                continue;
+            }
+            loaded.any = true;
+            let name = &piece.name;
+            let (base, before) = (manifest.base.as_ref() == Some(piece), loaded.bytes);
+            put(take, Event::File { name: name.clone(), base, before })?;
+            let torn = self.load_file(name, bytes, take)?;
+            loaded.bytes += torn.as_ref().map_or(bytes, |torn| torn.whole);
+            if let Some(torn) = torn {
+                cut(&self.folder, name, &torn, self.cut_torn, Some(number) == last)?;
+            }
+            put(take, Event::End)?;
+        }
+        Ok(loaded)
+    }
+
+    /// Reads a file; tells where it is torn, if it is.
+    fn load_file(&self, name: &str, bytes: u64, take: Sink<'_>) -> Result<Option<Torn>, String> {
+        let file = self.folder.disk().open(&self.folder.names().path(name), Open::Read);
+        let mut file = file.map_err(|error| {
+            let why = os_words(&error);
+            format!("Fatal error: can't open the append log file {name} for reading: {why}")
+        })?;
+        let mut first = Vec::new();
+        let read = (&mut file).take(MAGIC_MAX).read_to_end(&mut first);
+        read.map_err(|error| unreadable(name, error.into()))?;
+        let is_snapshot = MAGICS.iter().any(|magic| first.starts_with(magic));
+        let mut whole = Cursor::new(first).chain(file);
+        if !is_snapshot {
+            return load_commands(Reader::new(whole, 0), name, take);
+        }
+        tracing::info!("Reading RDB base file on AOF loading...");
+        let options = Options { total: Some(bytes), ..self.options.clone() };
+        let mut read_to = 0;
+        let mut sink = |batch: Batch| {
+            read_to = batch.read;
+            take(Event::Keys(batch))
+        };
+        let summary = read_rdb(&mut whole, &options, &mut sink).map_err(|failure| match failure {
+            Failure::Stopped => given_up(),
+            failure => format!(
+                "Error reading the RDB preamble of the AOF file {name}, AOF loading aborted: {failure}"
+            ),
+        })?;
+        let rest = Cursor::new(summary.rest).chain(whole);
+        load_commands(Reader::new(rest, read_to), name, take)
+    }
+}
+
+fn put(take: Sink<'_>, event: Event) -> Result<(), String> {
+    if take(event) { Ok(()) } else { Err(given_up()) }
+}
+
+/// Whoever stopped it knows why.
+fn given_up() -> String {
+    "loading was given up".to_owned()
+}
+
+fn lengths(folder: &Folder) -> Result<Vec<u64>, String> {
+    let length = |name: &str| {
+        folder.length(name).map_err(|error| {
+            let why = os_words(&error);
             format!("Unable to obtain the AOF file {name} length. stat: {why}")
-        })?);
-    }
-    // Increments that were begun and not yet written to follow no command.
-    let last = lengths.iter().rposition(|bytes| *bytes > 0);
-    let base = folder.manifest().base.as_ref();
-    for (number, (piece, bytes)) in pieces.iter().zip(lengths).enumerate() {
-        if bytes == 0 {
-            continue;
-        }
-        loaded.any = true;
-        take(Event::File { name: piece.name.clone(), bytes, base: Some(*piece) == base })?;
-        let torn = load_file(folder, &piece.name, limits, take)?;
-        loaded.bytes += torn.as_ref().map_or(bytes, |torn| torn.whole);
-        if let Some(torn) = torn {
-            cut(folder, &piece.name, &torn, cut_torn, Some(number) == last)?;
-        }
-        take(Event::End)?;
-    }
-    Ok(loaded)
-}
-
-/// Reads a file; tells where it is torn, if it is.
-fn load_file(
-    folder: &Folder,
-    name: &str,
-    limits: &Limits,
-    take: &mut dyn FnMut(Event) -> Result<(), String>,
-) -> Result<Option<Torn>, String> {
-    let file = folder.disk().open(&folder.names().path(name), Open::Read);
-    let mut file = file.map_err(|error| {
-        let why = os_words(&error);
-        format!("Fatal error: can't open the append log file {name} for reading: {why}")
-    })?;
-    let first = read_piece(&mut *file).map_err(|error| unreadable(name, error.into()))?;
-    if !MAGICS.iter().any(|magic| first.starts_with(magic)) {
-        return load_commands(Reader::new(Cursor::new(first).chain(file), 0), name, take);
-    }
-    tracing::info!("Reading RDB base file on AOF loading...");
-    let (rest, at) = load_snapshot(&mut *file, first, limits, take).map_err(|why| {
-        format!("{why}\nError reading the RDB preamble of the AOF file {name}, AOF loading aborted")
-    })?;
-    load_commands(Reader::new(Cursor::new(rest).chain(file), at), name, take)
-}
-
-/// Reads the snapshot that a file begins with; answers what was read behind it, and the offset of that.
-fn load_snapshot(
-    file: &mut dyn File,
-    mut piece: Vec<u8>,
-    limits: &Limits,
-    take: &mut dyn FnMut(Event) -> Result<(), String>,
-) -> Result<(Vec<u8>, u64), String> {
-    let bytes = file.size().map_err(|error| os_words(&error))?;
-    let mut reader = RdbReader::new(Some(bytes));
-    loop {
-        reader.feed(&piece);
-        while let Some(found) = reader.next(limits).map_err(|error| error.to_string())? {
-            match found.item {
-                Item::End(Checksum::Wrong { stored, computed }) => {
-                    return Err(format!(
-                        "Wrong RDB checksum expected: ({stored:x}) but got ({computed:x})"
-                    ));
-                }
-                Item::End(_) => {
-                    let at = reader.at();
-                    return Ok((reader.into_rest(), at));
-                }
-                _ => take(Event::Found(Box::new(found)))?,
-            }
-        }
-        piece = read_piece(file).map_err(|error| os_words(&error))?;
-        if piece.is_empty() {
-            reader.finish().map_err(|error| error.to_string())?;
-        }
-    }
-}
-
-/// The next bytes of a file; none at its end.
-fn read_piece(file: &mut dyn File) -> io::Result<Vec<u8>> {
-    let mut piece = vec![0; PIECE];
-    loop {
-        match file.read(&mut piece) {
-            Ok(n) => {
-                piece.truncate(n);
-                return Ok(piece);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+        })
+    };
+    folder.manifest().to_load().map(|piece| length(&piece.name)).collect()
 }
 
 fn load_commands(
     mut reader: Reader<impl io::Read>,
     name: &str,
-    take: &mut dyn FnMut(Event) -> Result<(), String>,
+    take: Sink<'_>,
 ) -> Result<Option<Torn>, String> {
     let mut torn = Torn { whole: reader.offset(), in_transaction: false };
     let mut commands = Commands::default();
     loop {
-        let first = commands.ends.len();
         let more = match reader.next(&mut commands) {
             Ok(true) => true,
             Ok(false) if torn.in_transaction => false,
             Ok(false) => {
-                take(Event::Commands(commands))?;
+                put(take, Event::Commands(commands))?;
                 return Ok(None);
             }
             Err(ReadError::Torn) => false,
             Err(error) => return Err(unreadable(name, error)),
         };
         if !more {
-            take(Event::Commands(commands))?;
+            put(take, Event::Commands(commands))?;
             return Ok(Some(torn));
         }
-        match commands.word(first).to_ascii_lowercase().as_slice() {
-            b"multi" => torn.in_transaction = true,
-            b"exec" => torn.in_transaction = false,
-            _ => {}
-        }
+        let (argv, offset) = commands.get(commands.len() - 1).expect("one was read just now");
+        torn.in_transaction = match argv.at(0) {
+            word if word.eq_ignore_ascii_case(b"multi") => true,
+            word => torn.in_transaction && !word.eq_ignore_ascii_case(b"exec"),
+        };
         if !torn.in_transaction {
-            torn.whole = reader.offset();
+            torn.whole = offset;
         }
-        if commands.bytes.len() >= EVENT_BYTES || commands.len() >= EVENT_COMMANDS {
-            take(Event::Commands(std::mem::take(&mut commands)))?;
+        if commands.bytes() >= EVENT_BYTES || commands.len() >= EVENT_COMMANDS {
+            put(take, Event::Commands(std::mem::take(&mut commands)))?;
         }
     }
 }

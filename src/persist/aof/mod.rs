@@ -77,6 +77,10 @@ pub struct Aof {
     pub late: bool,
     /// and how often one was.
     pub delayed: u64,
+    /// A load that is to run: whoever owns the loop takes it.
+    pub load: Option<load::Task>,
+    /// Who waits for the files to be loaded anew, once they hold the log up to this offset.
+    pub reload: Option<(ClientId, u64)>,
     /// The policy that the writer was told last.
     policy: Option<Policy>,
     jobs: Vec<Job>,

@@ -4,6 +4,7 @@
 //! much of the file is whole. Annotations, lines that begin with `#`, are skipped.
 
 use crate::ds::Corrupt;
+use crate::resp::{Argv, Span};
 use std::io::{self, ErrorKind, Read};
 
 /// Bytes read at once.
@@ -34,15 +35,13 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// One command: its words, one behind the other.
+/// Commands, their words one behind the other.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Commands {
-    /// All words of all commands.
-    pub bytes: Vec<u8>,
-    /// Where each word ends.
-    pub ends: Vec<usize>,
+    bytes: Vec<u8>,
+    words: Vec<Span>,
     /// How many words had come by the end of each command, and where it ends in the file.
-    pub commands: Vec<(usize, u64)>,
+    commands: Vec<(usize, u64)>,
 }
 
 impl Commands {
@@ -56,26 +55,22 @@ impl Commands {
         self.commands.is_empty()
     }
 
-    /// The words of each command, and where it ends in the file.
-    pub fn iter(&self) -> impl Iterator<Item = (Vec<&[u8]>, u64)> {
-        let mut first = 0;
-        self.commands.iter().map(move |(end, offset)| {
-            let words = first..*end;
-            first = *end;
-            (words.map(|word| self.word(word)).collect(), *offset)
-        })
+    /// Bytes of their words.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
-    /// Word number `word` of all.
-    pub fn word(&self, word: usize) -> &[u8] {
-        let start = if word == 0 { 0 } else { self.ends[word - 1] };
-        &self.bytes[start..self.ends[word]]
+    /// Command number `number`, and where it ends in the file.
+    pub fn get(&self, number: usize) -> Option<(Argv<'_>, u64)> {
+        let (end, offset) = *self.commands.get(number)?;
+        let first = number.checked_sub(1).map_or(0, |before| self.commands[before].0);
+        Some((Argv::new(&self.bytes, &self.words[first..end]), offset))
     }
 
     /// Takes back what was read of a command that is not whole.
-    fn truncate(&mut self, words: usize) {
-        self.ends.truncate(words);
-        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    fn truncate(&mut self, words: usize, bytes: usize) {
+        self.words.truncate(words);
+        self.bytes.truncate(bytes);
     }
 }
 
@@ -106,11 +101,11 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// `out` holds whole commands only, as before.
     pub fn next(&mut self, out: &mut Commands) -> Result<bool, ReadError> {
-        let words = out.ends.len();
+        let (words, bytes) = (out.words.len(), out.bytes.len());
         let read = self.command(out);
         match read {
-            Ok(true) => out.commands.push((out.ends.len(), self.at)),
-            _ => out.truncate(words),
+            Ok(true) => out.commands.push((out.words.len(), self.at)),
+            _ => out.truncate(words, bytes),
         }
         read
     }
@@ -130,7 +125,7 @@ impl<R: Read> Reader<R> {
         if words == 0 {
             return Err(self.corrupt("a command of no words"));
         }
-        out.ends.reserve(words.min(ROOM_MAX));
+        out.words.reserve(words.min(ROOM_MAX));
         for _ in 0..words {
             if !self.fill()? {
                 return Err(ReadError::Torn);
@@ -139,8 +134,11 @@ impl<R: Read> Reader<R> {
                 return Err(self.corrupt("a word begins with '$'"));
             }
             let len = self.count(WORD_MAX, "a word says of how many bytes it is")?;
+            if out.bytes.len() + len > Span::BUFFER_MAX {
+                return Err(self.corrupt("a command is no longer than memory can hold"));
+            }
+            out.words.push(Span { start: out.bytes.len() as u32, len: len as u32 });
             self.copy(len, &mut out.bytes)?;
-            out.ends.push(out.bytes.len());
             if self.byte()? != b'\r' || self.byte()? != b'\n' {
                 return Err(self.corrupt("a word ends with a line end"));
             }
@@ -243,9 +241,13 @@ mod tests {
                 end => break end,
             }
         };
-        let words = |words: Vec<&[u8]>| words.join(&b' ').escape_ascii().to_string();
+        let words = |argv: Argv<'_>| {
+            let words: Vec<_> = argv.iter().collect();
+            words.join(&b' ').escape_ascii().to_string()
+        };
+        let all = (0..commands.len()).filter_map(|number| commands.get(number));
         let whole = commands.commands.last().map_or(0, |(_, offset)| *offset);
-        (commands.iter().map(|(argv, _)| words(argv)).collect(), whole, end)
+        (all.map(|(argv, _)| words(argv)).collect(), whole, end)
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! rewrites: what was acknowledged is there afterwards, and the files load.
 
 use super::files::{Base, Folder, Names, whole_base};
-use super::load::{Event, load};
+use super::load::{Event, Task};
 use super::log::push_command;
 use super::writer::{Job, Policy, Progress, Report, Writer};
 use crate::config::AppendFsync;
 use crate::persist::disk::{self, Disk, Open, Simulated};
-use crate::types::Limits;
+use crate::persist::load::{Options, Pace};
+use crate::stdx::hash::Seed;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,8 +20,17 @@ fn names() -> Names {
     Names::new("dir", "a.aof")
 }
 
-fn limits() -> Limits {
-    crate::config::Config::default().limits(crate::stdx::hash::Seed::new(1, 2))
+fn options() -> Options {
+    Options {
+        limits: crate::config::Config::default().limits(Seed::new(1, 2)),
+        now_ms: 0,
+        total: None,
+        databases: 16,
+        lfu: false,
+        keep_expired: true,
+        verify: true,
+        pace: Pace::default(),
+    }
 }
 
 /// The data set is a number: how many commands there were. A command tells which one it is, a base how many it stands for.
@@ -121,15 +131,16 @@ impl Run {
 /// What a server finds at its start: the number of commands.
 fn recover(disk: &Simulated) -> Result<usize, String> {
     let folder = Folder::read(Arc::new(disk.clone()), names())?;
+    let task = Task { folder, cut_torn: true, options: options(), goes_on: None };
     let mut count = 0;
-    load(&folder, true, &limits(), &mut |event| {
-        let Event::Commands(commands) = event else { return Ok(()) };
-        for (words, _) in commands.iter() {
-            let number: usize = std::str::from_utf8(words[1]).unwrap().parse().unwrap();
-            assert!(words[0] == b"base" || number == count + 1, "{number} behind {count}");
+    task.run(&mut |event| {
+        let Event::Commands(commands) = event else { return true };
+        for (argv, _) in (0..commands.len()).filter_map(|number| commands.get(number)) {
+            let number: usize = std::str::from_utf8(argv.at(1)).unwrap().parse().unwrap();
+            assert!(argv.at(0) == b"base" || number == count + 1, "{number} behind {count}");
             count = number;
         }
-        Ok(())
+        true
     })?;
     Ok(count)
 }

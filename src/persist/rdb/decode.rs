@@ -16,7 +16,7 @@ pub struct Decoder<'a> {
     missing: usize,
 }
 
-const EARLY_END: &str = "early end";
+pub(super) const EARLY_END: &str = "early end";
 const UNKNOWN_ENCODING: &str = "unknown string encoding";
 
 /// How a string begins.
