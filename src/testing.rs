@@ -38,6 +38,8 @@ pub struct InProcess {
     writer: Option<Box<Writer>>,
     /// It writes only when told to.
     writer_waits: bool,
+    /// Snapshots that begin are left to the test.
+    holds_snapshots: bool,
 }
 
 impl InProcess {
@@ -58,6 +60,7 @@ impl InProcess {
             disk,
             writer: None,
             writer_waits: false,
+            holds_snapshots: false,
         }
     }
 
@@ -75,6 +78,25 @@ impl InProcess {
     /// The server itself.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
+    }
+
+    /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
+    pub fn hold_snapshots(&mut self) {
+        self.holds_snapshots = true;
+    }
+
+    /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
+    /// complete.
+    pub fn read_snapshot(&mut self) -> bool {
+        let reading = snapshot::slice(&mut self.server);
+        self.work();
+        reading == Reading::Complete
+    }
+
+    /// Takes the snapshots that have begun to their end.
+    pub fn take_snapshots(&mut self) {
+        save_in_background(&mut self.server);
+        self.work();
     }
 
     /// Loads the data set of the server's disk, as at the start of a process.
@@ -188,6 +210,7 @@ impl InProcess {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {
                     let saved = save_now(server);

@@ -10,6 +10,7 @@ pub mod call;
 pub mod clients;
 pub mod cron;
 pub mod gate;
+pub mod held;
 pub mod limits;
 pub mod load;
 pub mod multi;

@@ -1,6 +1,6 @@
 //! Taking snapshots: how one begins, is read in slices, and ends.
 
-use super::{aof, save};
+use super::{aof, held, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
 use crate::keyspace::Reading;
@@ -57,6 +57,7 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     let Job { purpose, target, .. } = job;
     let keys = s.keyspace.total_keys();
     s.persist.snapshots.current.push(Current { purpose, keys, aborted: false });
+    s.persist.snapshots.served = 0;
     s.persist.snapshots.tasks.push(Task { purpose, target, parts, in_flight });
     s.effects.act(Action::WriteSnapshot);
     Ok(())
@@ -64,11 +65,20 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
 
 /// Reads on for a slice of time.
 pub fn slice(s: &mut Server) -> Reading {
-    let began = s.timer.now();
+    let reading = read(s);
+    if reading == Reading::Complete {
+        s.keyspace.shared.set_snapshot(None);
+    }
+    held::release(s);
+    reading
+}
+
+fn read(s: &mut Server) -> Reading {
     let one_by_one = s.config.rdb_key_save_delay != 0;
-    for _ in 0..if one_by_one { 1 } else { LOOKS } {
-        if s.keyspace.read_on_snapshot(if one_by_one { 1 } else { BUCKETS }) == Reading::Complete {
-            s.keyspace.shared.set_snapshot(None);
+    let (looks, buckets) = if one_by_one { (1, 1) } else { (LOOKS, BUCKETS) };
+    let began = s.timer.now();
+    for _ in 0..looks {
+        if s.keyspace.read_on_snapshot(buckets) == Reading::Complete {
             return Reading::Complete;
         }
         if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= SLICE_NANOS {

@@ -99,6 +99,16 @@ pub trait Capture: std::fmt::Debug {
     /// buckets of them.
     fn read_on(&mut self, databases: &mut [Database], buckets: usize) -> Reading;
 
+    /// Whether `entry` is yet to be encoded and so large that this takes long: whoever would change it had
+    /// better wait.
+    fn awaits(&self, entry: &Entry) -> bool;
+
+    /// Somebody waits for the entry of `key` in database `db` to be encoded: it is the next one.
+    fn hurry(&mut self, db: u32, key: &[u8]);
+
+    /// How many entries were encoded for which somebody may have waited.
+    fn served(&self) -> usize;
+
     /// A database that was handed to it by [`Capture::flushed`] and is read, to be freed.
     fn take_spent(&mut self) -> Option<Box<Database>>;
 
@@ -224,6 +234,11 @@ impl Shared {
     /// How many keys the running snapshot is past.
     pub fn snapshot_keys(&self) -> usize {
         self.snapshot.as_ref().map_or(0, |snapshot| snapshot.keys_read())
+    }
+
+    /// The running snapshot, to be asked.
+    pub fn snapshot_ref(&self) -> Option<&(dyn Capture + 'static)> {
+        self.snapshot.as_deref()
     }
 
     /// The running snapshot, if there is one.

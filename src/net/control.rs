@@ -11,6 +11,7 @@ use crate::persist::aof::writer::Report;
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,6 +37,11 @@ pub trait Process {
     /// # Errors
     /// Which option cannot be followed, and why.
     fn reconfigure(&self, server: &Server) -> Result<(), SetError>;
+    /// Relative names of files are in this folder from now on; its full path.
+    ///
+    /// # Errors
+    /// It cannot be entered.
+    fn enter_dir(&self, dir: &str) -> io::Result<String>;
     /// The log file may have been moved away.
     fn reopen_log(&self);
     /// DEBUG SEGFAULT.
@@ -164,6 +170,28 @@ async fn carry_out(
 
 /// Makes the process follow the configuration.
 async fn follow(
+    door: &Door,
+    listeners: &mut Listeners,
+    process: &dyn Process,
+    undo: &Undo,
+    listen: bool,
+) -> Result<(), SetError> {
+    if !undo.changed("dir") {
+        return follow_all(door, listeners, process, undo, listen).await;
+    }
+    let entered = process.enter_dir(&door.enter(|s| s.config.dir.clone()));
+    let dir = entered.map_err(|e| SetError::failed("dir", os_words(&e)))?;
+    let followed = follow_all(door, listeners, process, undo, listen).await;
+    match followed {
+        Ok(()) => door.enter(|s| s.config.dir = dir),
+        // It was left a moment ago.
+        Err(_) => drop(process.enter_dir(&undo.before().dir)),
+    }
+    followed
+}
+
+/// The same but for the folder.
+async fn follow_all(
     door: &Door,
     listeners: &mut Listeners,
     process: &dyn Process,
