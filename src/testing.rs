@@ -64,6 +64,29 @@ impl InProcess {
         }
     }
 
+    /// A server that is started over what a disk holds, as `net` starts one.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn start(config: Config, seed: u64, disk: Simulated) -> Result<Self, String> {
+        let mut this = Self::new(config, seed);
+        this.server.persist.disk = Arc::new(disk.clone());
+        this.disk = disk;
+        let server = &mut this.server;
+        if server.config.appendonly {
+            aof_load::at_start(server)?;
+        } else {
+            load::at_start(server)?;
+        }
+        load_all(server);
+        load_log(server);
+        if server.persist.loading.failed {
+            return Err("the data set cannot be loaded".to_owned());
+        }
+        this.work();
+        Ok(this)
+    }
+
     /// The disk its files are on.
     pub fn disk(&self) -> &Simulated {
         &self.disk
@@ -169,8 +192,11 @@ impl InProcess {
         loop {
             // What is reported now may let clients go on that waited.
             self.follow_up();
-            let Some(client) = self.next_ready() else { break };
-            self.turn(client);
+            match self.next_ready() {
+                Some(client) => self.turn(client),
+                None if self.server.effects.has_actions() => {}
+                None => break,
+            }
         }
         self.deliver();
     }

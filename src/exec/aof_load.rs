@@ -25,6 +25,15 @@ const SLICE_NANOS: u64 = 1_000_000;
 /// # Errors
 /// Why the server must not start, as the log tells it.
 pub fn at_start(s: &mut Server) -> Result<(), String> {
+    begin_at_start(s).map_err(|why| {
+        // Whoever ends the process tells the last line.
+        let (lines, last) = why.rsplit_once('\n').unwrap_or(("", &why));
+        lines.lines().for_each(|line| tracing::warn!("{line}"));
+        last.to_owned()
+    })
+}
+
+fn begin_at_start(s: &mut Server) -> Result<(), String> {
     let mut folder = Folder::read(Arc::clone(&s.persist.disk), Aof::names(&s.config))?;
     folder.keeps_history = s.config.aof_disable_auto_gc;
     let snapshot = s.config.aof_use_rdb_preamble;
@@ -35,12 +44,10 @@ pub fn at_start(s: &mut Server) -> Result<(), String> {
 
 /// DEBUG LOADAOF: loads the files in place of what is in memory, once what is logged is in them.
 pub fn reload(s: &mut Server, client: ClientId) {
-    s.persist.aof.reload = Some((client, s.persist.aof.log.end()));
-    if s.persist.aof.log.is_on() {
-        s.persist.aof.ask(Job::Sync);
-    } else {
-        log_is_written(s);
-    }
+    let aof = &mut s.persist.aof;
+    aof.reload = Some((client, aof.log.end()));
+    aof.ask(Job::Sync);
+    log_is_written(s);
 }
 
 /// The log is in its file as far as it went: a client's reload may begin.
@@ -143,6 +150,7 @@ impl Player {
                 return slice;
             }
             Event::Commands(commands) => return self.run_some(s, commands),
+            Event::All => {}
             Event::End => {
                 s.end_transaction(self.client);
                 s.clients.running(self.client).db = 0;

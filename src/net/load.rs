@@ -50,7 +50,13 @@ pub(super) async fn run_log(door: Door) {
     let Some(task) = door.enter(|s| s.persist.aof.load.take()) else { return };
     let (events, mut queue) = channel(BATCHES);
     let (done, result) = oneshot::channel();
-    let mut sink = move |event: Event| events.blocking_send(event).is_ok();
+    let (all_taken, taken) = oneshot::channel();
+    let (mut all_taken, mut taken) = (Some(all_taken), Some(taken));
+    let mut sink = move |event: Event| {
+        let last = matches!(event, Event::All);
+        let sent = events.blocking_send(event).is_ok();
+        sent && (!last || taken.take().is_some_and(|taken| taken.blocking_recv().is_ok()))
+    };
     let thread = std::thread::Builder::new().name("larder-load".into());
     let read = move || {
         alloc::register_thread();
@@ -71,6 +77,10 @@ pub(super) async fn run_log(door: Door) {
         while slice == Slice::More {
             slice = door.enter(|s| player.take(s, &mut event));
             tokio::task::yield_now().await;
+        }
+        if let (Event::All, Some(told)) = (&event, all_taken.take_if(|_| slice == Slice::Whole)) {
+            // The thread waits for this.
+            let _ = told.send(());
         }
     }
     drop(queue);

@@ -1,7 +1,8 @@
 //! Reading an append-only file back, file by file, as [`Event`]s for whoever makes the data set of them.
 //!
 //! The last command of the last file may be torn: the machine stopped while it was written. It is cut off then, with all of
-//! the transaction it is part of. Whatever else is wrong is no sign of that, and nothing is loaded or changed.
+//! the transaction it is part of, once all before it has been taken. Whatever else is wrong is no sign of that: then nothing
+//! is loaded, and the files stay as they are.
 
 use super::files::Folder;
 use super::read::{Commands, ReadError, Reader};
@@ -38,9 +39,11 @@ pub enum Event {
     Commands(Commands),
     /// It has ended. A transaction that has not is none.
     End,
+    /// All files have. Nothing is changed in them unless all that came was taken.
+    All,
 }
 
-/// Takes events; whether there are to be more.
+/// Takes events; whether there are to be more. Of [`Event::All`] it answers when the others have been taken.
 pub type Sink<'a> = &'a mut dyn FnMut(Event) -> bool;
 
 /// A load to be run on a thread.
@@ -99,7 +102,11 @@ impl Task {
     /// # Errors
     /// Why the data set is not whole, as the log tells it.
     pub fn run(mut self, take: Sink<'_>) -> Result<Loaded, String> {
-        let mut loaded = self.load(take)?;
+        let (mut loaded, torn) = self.load(take)?;
+        put(take, Event::All)?;
+        if let Some((name, torn)) = torn {
+            cut(&self.folder, &name, &torn)?;
+        }
         if let Some(GoesOn { empty_base, snapshot, offset }) = self.goes_on.take() {
             let opened = self.folder.open(&empty_base, snapshot).map_err(|error| {
                 let why = os_words(&error);
@@ -111,8 +118,9 @@ impl Task {
         Ok(loaded)
     }
 
-    fn load(&self, take: Sink<'_>) -> Result<Loaded, String> {
-        let mut loaded = Loaded::default();
+    /// Reads all files; tells which is torn, if one is that may be.
+    fn load(&self, take: Sink<'_>) -> Result<(Loaded, Option<(String, Torn)>), String> {
+        let (mut loaded, mut torn_last) = (Loaded::default(), None);
         let lengths = lengths(&self.folder)?;
         // Increments that were begun and not yet written to follow no command.
         let last = lengths.iter().rposition(|bytes| *bytes > 0);
@@ -128,11 +136,12 @@ impl Task {
             let torn = self.load_file(name, bytes, take)?;
             loaded.bytes += torn.as_ref().map_or(bytes, |torn| torn.whole);
             if let Some(torn) = torn {
-                cut(&self.folder, name, &torn, self.cut_torn, Some(number) == last)?;
+                may_be_cut(name, &torn, self.cut_torn, Some(number) == last)?;
+                torn_last = Some((name.clone(), torn));
             }
             put(take, Event::End)?;
         }
-        Ok(loaded)
+        Ok((loaded, torn_last))
     }
 
     /// Reads a file; tells where it is torn, if it is.
@@ -244,9 +253,9 @@ fn unexpected_end(name: &str) -> String {
     )
 }
 
-/// Cuts a torn end off, where that may be done.
-fn cut(folder: &Folder, name: &str, torn: &Torn, may: bool, last: bool) -> Result<(), String> {
-    let Torn { whole, in_transaction } = torn;
+/// Says why a torn file may not be cut.
+fn may_be_cut(name: &str, torn: &Torn, may: bool, last: bool) -> Result<(), String> {
+    let whole = torn.whole;
     if !may {
         return Err(unexpected_end(name));
     }
@@ -256,6 +265,12 @@ fn cut(folder: &Folder, name: &str, torn: &Torn, may: bool, last: bool) -> Resul
              the last file"
         ));
     }
+    Ok(())
+}
+
+/// Cuts a torn end off.
+fn cut(folder: &Folder, name: &str, torn: &Torn) -> Result<(), String> {
+    let Torn { whole, in_transaction } = torn;
     if *in_transaction {
         tracing::warn!("Revert incomplete MULTI/EXEC transaction in AOF file {name}");
     }
