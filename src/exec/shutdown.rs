@@ -82,5 +82,8 @@ fn finish(s: &mut Server, how: EndHow, saved: bool) {
     if !saved {
         tracing::warn!("Error trying to save the DB. Exiting anyway.");
     }
+    if s.persist.aof.log.is_on() {
+        tracing::info!("Calling fsync() on the AOF file.");
+    }
     s.effects.act(Action::Exit(0));
 }

@@ -1,12 +1,13 @@
 //! The loop's own tasks: timers, signals, and what commands ask of the process.
 
 use super::accept::{Endpoints, Listeners};
-use super::door::Door;
+use super::door::{Asked, Door};
 use super::{load, save};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{self, cron, reconfigure, shutdown, snapshot};
+use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot};
+use crate::persist::aof::writer::Report;
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
@@ -63,24 +64,34 @@ pub fn serve(startup: Startup) -> Result<i32, String> {
 
 async fn run(startup: Startup) -> Result<i32, String> {
     let Startup { server, process } = startup;
-    let (door, mut asked) = Door::new(server);
+    let (door, Asked { mut actions, reports }) = Door::new(server);
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
+    tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
-    door.enter(exec::load::at_start)?;
+    door.enter(|s| match s.config.appendonly {
+        true => aof_load::at_start(s),
+        false => exec::load::at_start(s),
+    })?;
     tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
-    Ok(carry_out(&door, &mut asked, &mut listeners, &*process).await)
+    Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
 }
 
 /// Loads the data set, if there is one, and says that the server is ready.
 async fn get_ready(door: Door, process: Rc<dyn Process>) {
-    load::run(door.clone()).await;
+    run_loads(door.clone()).await;
     if door.enter(|s| !s.persist.loading.failed) {
         door.enter(|s| process.ready(s));
     }
+}
+
+/// Runs the load that has begun, of whichever kind.
+async fn run_loads(door: Door) {
+    load::run(door.clone()).await;
+    load::run_log(door).await;
 }
 
 fn endpoints(s: &Server) -> Endpoints {
@@ -107,6 +118,9 @@ async fn carry_out(
             Action::Shutdown(how) => door.enter(|s| shutdown::begin(s, how)),
             Action::Exit(code) => {
                 if code == 0 {
+                    if let Err(failure) = door.end_log() {
+                        tracing::warn!("Fail to fsync the AOF file: {}.", failure.why);
+                    }
                     tracing::warn!("larder is now ready to exit, bye bye...");
                 }
                 return code;
@@ -120,7 +134,8 @@ async fn carry_out(
             Action::SnapshotEnded { purpose, result } => {
                 door.enter(|s| snapshot::ended(s, purpose, result));
             }
-            Action::Load => drop(tokio::task::spawn_local(load::run(door.clone()))),
+            Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
+            Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
             Action::Reload { client, save, how } => door.enter(|s| {
                 exec::load::prepare(s);
                 let saved = !save || save::save_now(s);
@@ -182,6 +197,7 @@ async fn follow_all(
     listen: bool,
 ) -> Result<(), SetError> {
     door.enter(|s| process.reconfigure(s))?;
+    door.enter(aof::configure);
     if !listen {
         return Ok(());
     }
@@ -204,6 +220,13 @@ fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {
     })?;
     tracing::info!("CONFIG REWRITE executed with success.");
     Ok(())
+}
+
+/// Passes on what the writer of the append-only file reports.
+async fn take_reports(door: Door, mut reports: UnboundedReceiver<Report>) {
+    while let Some(report) = reports.recv().await {
+        door.enter(|s| aof::handle(s, report));
+    }
 }
 
 async fn tick(door: Door) {

@@ -35,6 +35,7 @@ pub use state::{Current, Snapshots, Task};
 pub use write::{Target, write};
 
 use crate::keyspace::{Capture, Database, Reading};
+use crate::persist::aof::rewrite;
 use crate::persist::rdb::encode::{Encoder, Verbatim};
 use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
@@ -85,6 +86,8 @@ impl InFlight {
 pub enum Format {
     /// As sections of an RDB file.
     Rdb(Usage),
+    /// As the commands that make them.
+    Commands,
 }
 
 /// What is encoded and not sent yet.
@@ -144,10 +147,13 @@ pub struct Snapshot {
 
 impl Lane {
     /// Says which database the next key is of.
-    fn select(&mut self, db: u32) {
+    fn select(&mut self, db: u32, format: Format) {
         if self.selected != Some(db) {
             self.selected = Some(db);
-            sections::select_db(&mut self.encoder(), db);
+            match format {
+                Format::Rdb(_) => sections::select_db(&mut self.encoder(), db),
+                Format::Commands => rewrite::select(&mut self.bytes, db),
+            }
         }
     }
 
@@ -248,10 +254,14 @@ impl Snapshot {
         if self.out.is_none() {
             return;
         }
-        let Format::Rdb(usage) = self.format;
         let lane = if self.amid.is_some() { &mut self.beside } else { &mut self.lane };
-        lane.select(db);
-        sections::key(&mut lane.encoder(), entry, usage, self.began_ms);
+        lane.select(db, self.format);
+        match self.format {
+            Format::Rdb(usage) => {
+                sections::key(&mut lane.encoder(), entry, usage, self.began_ms);
+            }
+            Format::Commands => rewrite::entry(&mut lane.bytes, entry),
+        }
         self.send_if_full();
     }
 
@@ -284,9 +294,11 @@ impl Snapshot {
             self.mark(entry);
             return true;
         }
-        let Format::Rdb(usage) = self.format;
+        let Format::Rdb(usage) = self.format else {
+            unreachable!("nothing awaits a value in pieces where commands are written")
+        };
         if big.pieces.is_at_start() {
-            self.lane.select(big.db);
+            self.lane.select(big.db, self.format);
             sections::attributes(&mut self.lane.encoder(), entry, usage, self.began_ms);
         }
         let piece = big.pieces.write(entry, &mut self.lane.encoder());
@@ -333,8 +345,9 @@ impl Snapshot {
         if self.out.is_none() {
             return;
         }
-        let Format::Rdb(_) = self.format;
-        self.lane.bytes.push(opcode::END);
+        if self.format != Format::Commands {
+            self.lane.bytes.push(opcode::END);
+        }
         self.send_lane();
         self.send(Part::End);
         self.give_up();
@@ -405,7 +418,9 @@ impl Capture for Snapshot {
     }
 
     fn awaits(&self, entry: &Entry) -> bool {
-        self.out.is_some() && entry.epoch() != self.epoch && is_big(entry)
+        // Commands are written a value at a time.
+        let in_pieces = self.format != Format::Commands;
+        in_pieces && self.out.is_some() && entry.epoch() != self.epoch && is_big(entry)
     }
 
     fn hurry(&mut self, db: u32, key: &[u8]) {
