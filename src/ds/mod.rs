@@ -4,6 +4,7 @@ pub mod deadlines;
 pub mod dict;
 pub mod entry;
 pub mod geohash;
+pub mod handle;
 pub mod hll;
 pub mod intset;
 pub mod listpack;
