@@ -5,7 +5,7 @@ use super::encode::Encoder;
 use super::object::{Saved, container, type_byte};
 use crate::ds::listpack::Item;
 use crate::ds::quicklist::{NodeBytes, Quicklist};
-use crate::types::{Collection, Hash, List, ListForm, Set, SetForm, Value, Zset};
+use crate::types::{Collection, Hash, List, ListForm, Set, SetForm, View, Zset};
 
 /// Writes a value behind its type byte.
 pub(super) fn save(value: Saved<'_>, out: &mut Encoder<'_>) {
@@ -15,12 +15,14 @@ pub(super) fn save(value: Saved<'_>, out: &mut Encoder<'_>) {
             out.byte(type_byte::STRING);
             out.int_string(int);
         }
-        Saved::Value(Value::Raw(bytes)) => string(bytes.as_slice(), out),
-        Saved::Value(Value::Shared(bytes)) => string(bytes, out),
-        Saved::Value(Value::List(value)) => list(value, out),
-        Saved::Value(Value::Set(value)) => set(value, out),
-        Saved::Value(Value::Hash(value)) => hash(value, out),
-        Saved::Value(Value::Zset(value)) => zset(value, out),
+        Saved::Value(value) => match value.as_is() {
+            View::Raw(bytes) => string(bytes.as_slice(), out),
+            View::Shared(bytes) => string(bytes, out),
+            View::List(value) => list(value, out),
+            View::Set(value) => set(value, out),
+            View::Hash(value) => hash(value, out),
+            View::Zset(value) => zset(value, out),
+        },
     }
 }
 
