@@ -8,6 +8,7 @@ pub mod handle;
 pub mod hll;
 pub mod intset;
 pub mod listpack;
+pub mod member;
 pub mod quicklist;
 pub mod sds;
 pub mod skiplist;

@@ -15,13 +15,11 @@
 //! Whatever is drawn at random, each member, or each choice of so many, is equally likely, however
 //! sparse the table: [`Dict::random`] sees to it for single ones, selection sampling for many.
 
-mod member;
 mod random;
 #[cfg(test)]
 mod tests;
 
-pub use member::Member;
-use member::new_member;
+pub use crate::ds::member::Member;
 
 use super::value::{Members, OTHER_FORM, mark};
 use super::{Collection, Kinds, Limits, Str, Type, Value, part};
@@ -382,7 +380,7 @@ impl Clone for Set {
                 let mut copy = Dict::new(table.seed());
                 copy.expand(table.len());
                 for member in table.iter() {
-                    copy.insert_unique(table.hash(member.key()), new_member(member.key()));
+                    copy.insert_unique(table.hash(member.key()), Member::new(member.key()));
                 }
                 Self::table(copy)
             }
@@ -458,7 +456,7 @@ fn add_to(table: &mut Dict<Member>, member: &[u8]) -> bool {
     match table.entry(table.hash(member), member) {
         Slot::Occupied(_) => false,
         Slot::Vacant(place) => {
-            place.insert(new_member(member));
+            place.insert(Member::new(member));
             true
         }
     }
