@@ -38,14 +38,16 @@ use std::fmt;
 
 use super::Corrupt;
 use super::entry::size_class;
+use super::handle::{Block, INTSET};
 
 /// Bytes of width and count.
 const HEAD: usize = 8;
 
 /// A sorted set of integers. See the [module](self).
 #[derive(Clone)]
+#[repr(transparent)]
 pub struct Intset {
-    bytes: Box<[u8]>,
+    bytes: Block<INTSET>,
 }
 
 impl Default for Intset {
@@ -68,9 +70,7 @@ impl Intset {
     /// elements do not ascend.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Corrupt> {
         Self::validate(bytes)?;
-        let mut own = vec![0; size_class(bytes.len())];
-        own[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self { bytes: own.into() })
+        Ok(Self { bytes: Block::copy_of(bytes) })
     }
 
     /// Checks that `bytes` are an intset to the last byte; the number of its elements.
@@ -184,9 +184,9 @@ impl Intset {
 
     /// A set with room for `len` elements of this width, and none there yet.
     fn allocate(width: usize, len: usize) -> Self {
-        let mut bytes = vec![0; size_class(HEAD + len * width)];
+        let mut bytes = Block::zeroed(HEAD + len * width);
         bytes[..4].copy_from_slice(&(width as u32).to_le_bytes());
-        Self { bytes: bytes.into() }
+        Self { bytes }
     }
 
     /// Makes the elements as wide as `n` needs, and adds it. What needed less lies all on one side of
@@ -229,17 +229,14 @@ impl Intset {
     /// Makes the allocation fit for `used` bytes.
     #[inline]
     fn reallocate(&mut self, used: usize) {
-        let size = size_class(used);
-        if size != self.bytes.len() {
-            self.resize(size);
+        if size_class(used) != self.bytes.len() {
+            self.resize(used);
         }
     }
 
-    fn resize(&mut self, size: usize) {
-        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
-        bytes.reserve_exact(size.saturating_sub(bytes.len()));
-        bytes.resize(size, 0);
-        self.bytes = bytes.into_boxed_slice();
+    #[cold]
+    fn resize(&mut self, used: usize) {
+        self.bytes.resize(used);
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use crate::ds::dict::{OccupiedSlot, VacantSlot};
 use crate::ds::entry::{NewValue, ValueRef};
 use crate::ds::sds::Sds;
 use crate::types::{
-    Collection, Entry, Hash, Str, Type, Value, elements, new_string, next_field_deadline,
+    Collection, Entry, Hash, Str, Type, Value, View, elements, new_string, next_field_deadline,
 };
 
 /// One existing key held for writing. It ends with [`Edit::done`], [`Edit::delete`] or
@@ -106,16 +106,16 @@ impl<'d> Edit<'d> {
         let copy = match self.slot.get().value() {
             ValueRef::Int(n) => Some(Sds::from_slice(itoa::Buffer::new().format(n).as_bytes())),
             ValueRef::Inline(bytes) => Some(Sds::from_slice(bytes)),
-            ValueRef::Other(Value::Shared(bytes)) => Some(Sds::from_slice(bytes)),
-            ValueRef::Other(_) => None,
+            ValueRef::Other(value) => match value.as_is() {
+                View::Shared(bytes) => Some(Sds::from_slice(bytes)),
+                _ => None,
+            },
         };
         if let Some(copy) = copy {
-            self.set_value(NewValue::Other(Value::Raw(copy)));
+            self.set_value(NewValue::Other(Value::raw(copy)));
         }
-        match self.change().other_mut() {
-            Some(Value::Raw(s)) => s,
-            _ => unreachable!("it was made raw just above"),
-        }
+        let value = self.change().other_mut().and_then(Value::as_raw_mut);
+        value.expect("it was made raw just above")
     }
 
     /// Sets, moves or takes away the deadline.

@@ -34,6 +34,7 @@ enum Job {
 /// Frees what it is given, in order, until the loop is gone.
 fn free(jobs: &Receiver<Job>, actions: &mpsc::UnboundedSender<Action>) {
     alloc::register_thread();
+    alloc::free_patiently();
     // On a machine with one CPU for all, freeing goes on in the time that the loop leaves.
     priority::step_back();
     for job in jobs {

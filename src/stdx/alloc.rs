@@ -35,9 +35,11 @@
 #![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait over jemalloc's C functions")]
 
 pub use crate::stdx::memory::{memory_limit, rss, total_memory};
+use crate::stdx::os::pages;
 use std::{
     alloc::{GlobalAlloc, Layout},
     cell::Cell,
+    ptr::NonNull,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -65,6 +67,10 @@ unsafe impl GlobalAlloc for Jemalloc {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if layout.size() >= EMPTIED_FIRST {
+            // SAFETY: as above: nobody uses the block any more.
+            unsafe { empty_patiently(block, layout) }
+        }
         // SAFETY: as above.
         unsafe { je::release(block, layout) }
     }
@@ -73,6 +79,33 @@ unsafe impl GlobalAlloc for Jemalloc {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
         unsafe { je::resize(block, layout, new_size) }
+    }
+}
+
+/// Blocks of so many bytes lose their pages before they are freed, if their thread is patient: jemalloc
+/// would give them back by one call. They have their pages to themselves.
+const EMPTIED_FIRST: usize = 4 << 20;
+
+thread_local! {
+    static PATIENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets the calling thread free large blocks piece by piece, and yield the CPU after each piece: for
+/// one that frees what others have given up.
+pub fn free_patiently() {
+    PATIENT.set(true);
+}
+
+/// # Safety
+/// As [`GlobalAlloc::dealloc`]; the block is still to be freed.
+#[cold]
+unsafe fn empty_patiently(block: *mut u8, layout: Layout) {
+    // A thread that ends has no pieces to wait for.
+    if PATIENT.try_with(Cell::get).unwrap_or(false)
+        && let Some(block) = NonNull::new(block)
+    {
+        // SAFETY: jemalloc's memory is private and anonymous, and the block is nobody's by contract.
+        unsafe { pages::empty(block, layout.size(), std::thread::yield_now) }
     }
 }
 
@@ -628,6 +661,21 @@ mod tests {
         });
         je::advance_epoch();
         assert_eq!(je::read::<usize>(dirty.as_bytes()), Some(0));
+    }
+
+    #[test]
+    fn a_patient_thread_frees_a_large_block_once_and_for_all() {
+        std::thread::spawn(|| {
+            free_patiently();
+            for size in [EMPTIED_FIRST - 1, EMPTIED_FIRST, 30 << 20] {
+                with_block(size, 8, |block| {
+                    // SAFETY: within the block's size.
+                    unsafe { block.write_bytes(1, size) }
+                });
+            }
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod limits;
 mod list;
 mod set;
 mod string;
+mod value;
 pub mod zset;
 
 pub use collection::Collection;
@@ -14,100 +15,13 @@ pub use limits::Limits;
 pub use list::{End, List, ListForm, Needle};
 pub use set::{Iter as SetIter, Member as SetMember, Set, SetForm};
 pub use string::{EMBSTR_MAX, Str, Text, new_padded, new_string, new_text, overwrite};
+pub use value::{Kinds, Value, View, part};
 pub use zset::Zset;
 
-use bytes::Bytes;
-
 use crate::ds::entry::{NewValue, ValueRef};
-use crate::ds::sds::Sds;
 
 /// A key with its value, as the keyspace holds them.
 pub type Entry = crate::ds::entry::Entry<Value>;
-
-/// A value too large, or of too rich a type, to stand inside its [`Entry`].
-#[derive(Debug, Clone)]
-pub enum Value {
-    /// A string with room to grow.
-    Raw(Sds),
-    /// A long string as it was received; replies may share it. Boxed, for there are few and a value
-    /// is to be small.
-    Shared(Box<Bytes>),
-    /// A list.
-    List(List),
-    /// A set.
-    Set(Set),
-    /// A hash.
-    Hash(Hash),
-    /// A sorted set.
-    Zset(Zset),
-}
-
-impl Value {
-    /// Bytes of its allocations.
-    pub fn memory(&self) -> usize {
-        match self {
-            Self::Raw(s) => s.alloc_size(),
-            Self::Shared(s) => s.len(),
-            Self::List(list) => list.memory(),
-            Self::Set(set) => set.memory(),
-            Self::Hash(hash) => hash.memory(),
-            Self::Zset(zset) => zset.memory(),
-        }
-    }
-
-    /// What changes have left over that takes long to free.
-    pub fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
-        match self {
-            Self::Raw(_) | Self::Shared(_) => None,
-            Self::List(list) => list.take_garbage(),
-            Self::Set(set) => set.take_garbage(),
-            Self::Hash(hash) => hash.take_garbage(),
-            Self::Zset(zset) => zset.take_garbage(),
-        }
-    }
-
-    /// Whether freeing it takes long enough to be another thread's work.
-    pub fn is_slow_to_free(&self) -> bool {
-        match self {
-            Self::Raw(_) | Self::Shared(_) => self.memory() >= 1 << 20,
-            Self::List(list) => list.is_slow_to_free(),
-            Self::Set(set) => set.is_slow_to_free(),
-            Self::Hash(hash) => hash.is_slow_to_free(),
-            Self::Zset(zset) => zset.is_slow_to_free(),
-        }
-    }
-
-    /// Number of elements of a collection; `None` of a string, which is there with no byte too.
-    pub fn elements(&self) -> Option<usize> {
-        match self {
-            Self::Raw(_) | Self::Shared(_) => None,
-            Self::List(list) => Some(list.len()),
-            Self::Set(set) => Some(set.len()),
-            Self::Hash(hash) => Some(hash.len()),
-            Self::Zset(zset) => Some(zset.len()),
-        }
-    }
-
-    /// When the first of a hash's fields expires, ms since the epoch.
-    #[inline]
-    pub fn next_field_deadline(&self) -> Option<u64> {
-        match self {
-            Self::Hash(hash) => hash.next_deadline(),
-            _ => None,
-        }
-    }
-
-    /// What TYPE answers.
-    pub fn kind(&self) -> Type {
-        match self {
-            Self::Raw(_) | Self::Shared(_) => Type::String,
-            Self::List(_) => Type::List,
-            Self::Set(_) => Type::Set,
-            Self::Hash(_) => Type::Hash,
-            Self::Zset(_) => Type::Zset,
-        }
-    }
-}
 
 /// The number of a collection's elements, where an entry holds one.
 #[inline]
@@ -199,9 +113,9 @@ pub fn value_bytes(entry: &Entry) -> usize {
 
 /// Bytes that a string has room for beyond its length.
 pub fn spare_bytes(entry: &Entry) -> usize {
-    match entry.value() {
-        ValueRef::Other(Value::Raw(s)) => s.capacity() - s.len(),
-        ValueRef::Int(_) | ValueRef::Inline(_) | ValueRef::Other(_) => 0,
+    match entry.other().map(Value::as_is) {
+        Some(View::Raw(s)) => s.capacity() - s.len(),
+        _ => 0,
     }
 }
 
@@ -219,10 +133,7 @@ pub fn encoding_name(entry: &Entry) -> &'static str {
     match entry.value() {
         ValueRef::Int(_) => "int",
         ValueRef::Inline(s) if s.len() <= EMBSTR_MAX => "embstr",
-        ValueRef::Inline(_) | ValueRef::Other(Value::Raw(_) | Value::Shared(_)) => "raw",
-        ValueRef::Other(Value::List(list)) => list.encoding_name(),
-        ValueRef::Other(Value::Set(set)) => set.encoding_name(),
-        ValueRef::Other(Value::Hash(hash)) => hash.encoding_name(),
-        ValueRef::Other(Value::Zset(zset)) => zset.encoding_name(),
+        ValueRef::Inline(_) => "raw",
+        ValueRef::Other(value) => value.encoding_name(),
     }
 }

@@ -1,9 +1,10 @@
 //! Strings: an integer, bytes inside the entry, or bytes of their own with room to grow.
 
-use super::{Entry, Value};
+use super::{Entry, Value, value};
 use bytes::Bytes;
 
 use crate::ds::entry::{INLINE_MAX, NewValue, ValueRef};
+use crate::ds::handle::Any;
 use crate::ds::sds::Sds;
 use crate::stdx::num;
 
@@ -64,9 +65,11 @@ impl<'a> Str<'a> {
         match entry.value() {
             ValueRef::Int(n) => Some(Self::Int(n)),
             ValueRef::Inline(bytes) => Some(Self::Bytes(bytes)),
-            ValueRef::Other(Value::Raw(s)) => Some(Self::Bytes(s.as_slice())),
-            ValueRef::Other(Value::Shared(s)) => Some(Self::Shared(s)),
-            ValueRef::Other(_) => None,
+            ValueRef::Other(value) => match value.view() {
+                Any::Sds(s) => Some(Self::Bytes(s.as_slice())),
+                value::Shared(s) => Some(Self::Shared(s)),
+                _ => None,
+            },
         }
     }
 
@@ -120,7 +123,7 @@ impl<'a> Str<'a> {
 pub fn new_string<'a>(text: impl Into<Text<'a>>) -> NewValue<'a, Value> {
     let Text { bytes, shared } = text.into();
     if let Some(shared) = shared {
-        return NewValue::Other(Value::Shared(Box::new(shared.clone())));
+        return NewValue::Other(Value::shared(shared.clone()));
     }
     // The longest integer has 20 characters.
     if bytes.len() <= 20
@@ -138,7 +141,7 @@ pub fn new_text(bytes: &[u8]) -> NewValue<'_, Value> {
     if bytes.len() <= INLINE_MAX {
         NewValue::Inline(bytes)
     } else {
-        NewValue::Other(Value::Raw(Sds::from_slice(bytes)))
+        NewValue::Other(Value::raw(Sds::from_slice(bytes)))
     }
 }
 
@@ -146,7 +149,7 @@ pub fn new_text(bytes: &[u8]) -> NewValue<'_, Value> {
 pub fn new_padded(offset: usize, bytes: &[u8]) -> NewValue<'static, Value> {
     let mut string = Sds::new();
     overwrite(&mut string, offset, bytes);
-    NewValue::Other(Value::Raw(string))
+    NewValue::Other(Value::raw(string))
 }
 
 /// Writes `bytes` at `offset`; what is missing before it becomes zero bytes.

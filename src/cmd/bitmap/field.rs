@@ -347,7 +347,7 @@ fn write(c: &mut KeysCtx<'_>, key: &[u8], operations: &[Operation]) -> Outcome {
             c.reply.array(operations.len());
             let told = run(operations, string.as_mut_slice(), true, &mut c.reply);
             let event = if told { SETBIT } else { Event::SILENT };
-            vacancy.insert(key, NewValue::Other(Value::Raw(string)), None, event);
+            vacancy.insert(key, NewValue::Other(Value::raw(string)), None, event);
         }
     }
     DONE

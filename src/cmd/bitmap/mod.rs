@@ -41,7 +41,7 @@ fn writable<'e>(edit: &'e mut Edit<'_>, len: usize) -> &'e mut [u8] {
         _ => None,
     };
     if let Some(grown) = grown {
-        edit.set_value(NewValue::Other(Value::Raw(grown)));
+        edit.set_value(NewValue::Other(Value::raw(grown)));
     }
     let string = edit.raw_string();
     if string.len() < len {

@@ -77,7 +77,7 @@ fn bitop(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         c.db.delete(destination, DEL);
         return DONE;
     }
-    let value = NewValue::Other(Value::Raw(result));
+    let value = NewValue::Other(Value::raw(result));
     match c.db.upsert(destination) {
         Ok(mut edit) => {
             edit.overwritten_by(Type::String);

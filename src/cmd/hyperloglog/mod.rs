@@ -92,7 +92,7 @@ fn pfadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             // That the key came to be is a change as well.
             let changes = 1 + marks.filter(|mark| editor.mark(*mark)).count() as u64;
             editor.invalidate_count();
-            vacancy.insert_times(key, NewValue::Other(Value::Raw(new)), None, PFADD, changes);
+            vacancy.insert_times(key, NewValue::Other(Value::raw(new)), None, PFADD, changes);
             changes
         }
     };
@@ -178,7 +178,7 @@ fn pfmerge(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         Err(vacancy) => {
             let mut new = Sds::from_slice(&hll::empty());
             assume(&mut new, &merged, dense, sparse_max);
-            vacancy.insert(key, NewValue::Other(Value::Raw(new)), None, PFADD);
+            vacancy.insert(key, NewValue::Other(Value::raw(new)), None, PFADD);
         }
     }
     c.reply.ok();

@@ -10,7 +10,7 @@
 
 use crate::keyspace::Keyspace;
 use crate::stdx::num;
-use crate::types::{Collection, Entry, Str, Type, Value};
+use crate::types::{Collection, Entry, Str, Type, Value, View};
 use sha1::{Digest as _, Sha1};
 
 /// A hash shows all its fields at this time.
@@ -82,19 +82,19 @@ fn mix_value(digest: &mut Digest, entry: &Entry) {
 /// Mixes in what a collection holds: in its order that of a list, each element by itself that of others.
 fn mix_elements(digest: &mut Digest, value: &Value) {
     let mut digits = itoa::Buffer::new();
-    match value {
-        Value::Raw(_) | Value::Shared(_) => {}
-        Value::List(list) => {
+    match value.as_is() {
+        View::Raw(_) | View::Shared(_) => {}
+        View::List(list) => {
             list.for_each(0..list.len(), |item| digest.mix(item.bytes(&mut digits)));
         }
-        Value::Set(set) => set.iter().for_each(|member| digest.xor(member.bytes(&mut digits))),
-        Value::Zset(zset) => zset.iter().for_each(|element| {
+        View::Set(set) => set.iter().for_each(|member| digest.xor(member.bytes(&mut digits))),
+        View::Zset(zset) => zset.iter().for_each(|element| {
             let mut of_element = Digest::default();
             of_element.mix(element.member.bytes(&mut digits));
             of_element.mix(&num::f64_shortest_text(element.score));
             digest.xor(&of_element.0);
         }),
-        Value::Hash(hash) => hash.iter(START_OF_TIME).for_each(|field| {
+        View::Hash(hash) => hash.iter(START_OF_TIME).for_each(|field| {
             let mut of_field = Digest::default();
             of_field.mix(field.name.bytes(&mut digits));
             of_field.mix(field.value.bytes(&mut digits));

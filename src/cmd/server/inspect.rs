@@ -8,7 +8,7 @@ use crate::ds::listpack::Listpack;
 use crate::ds::quicklist::{NodeRef, Quicklist};
 use crate::resp::CmdError;
 use crate::server::Server;
-use crate::types::{self, Entry, ListForm, SetForm, Str, Value};
+use crate::types::{self, Entry, ListForm, SetForm, Str, View};
 use std::fmt::Write;
 
 pub(super) fn object(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
@@ -67,24 +67,24 @@ pub(super) fn sdslen(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcom
 
 /// The listpack that is the whole value.
 fn listpack_of(entry: &Entry) -> Option<&Listpack> {
-    match entry.other()? {
-        Value::Raw(_) | Value::Shared(_) => None,
-        Value::List(list) => match list.form() {
+    match entry.other()?.as_is() {
+        View::Raw(_) | View::Shared(_) => None,
+        View::List(list) => match list.form() {
             ListForm::Packed(listpack) => Some(listpack),
             ListForm::Quick(_) => None,
         },
-        Value::Set(set) => match set.form() {
+        View::Set(set) => match set.form() {
             SetForm::Pack(listpack) => Some(listpack),
             SetForm::Ints(_) | SetForm::Table(_) => None,
         },
-        Value::Hash(hash) => hash.as_listpack().map(|(listpack, _)| listpack),
-        Value::Zset(zset) => zset.as_listpack(),
+        View::Hash(hash) => hash.as_listpack().map(|(listpack, _)| listpack),
+        View::Zset(zset) => zset.as_listpack(),
     }
 }
 
 fn quicklist_of(entry: &Entry) -> Option<&Quicklist> {
-    match entry.other()? {
-        Value::List(list) => match list.form() {
+    match entry.other()?.as_is() {
+        View::List(list) => match list.form() {
             ListForm::Quick(list) => Some(list),
             ListForm::Packed(_) => None,
         },

@@ -59,10 +59,10 @@ mod tests;
 mod validate;
 
 use std::fmt;
-use std::mem;
 
 use crate::ds::Corrupt;
 use crate::ds::entry::size_class;
+use crate::ds::handle::{Block, LISTPACK};
 use crate::stdx::num::{i64_len, parse_i64};
 
 use element::Element;
@@ -77,9 +77,10 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 
 /// Elements in one allocation; see the module.
 #[derive(Clone)]
+#[repr(transparent)]
 pub struct Listpack {
     /// The allocation, slack included.
-    bytes: Box<[u8]>,
+    bytes: Block<LISTPACK>,
 }
 
 /// An element's place: good until the next change.
@@ -108,8 +109,7 @@ impl Listpack {
     /// An empty listpack that has room to grow to `bytes` of [`Self::byte_len`].
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        let size = size_class(bytes.max(HEAD + 1));
-        let mut listpack = Self { bytes: vec![0; size].into_boxed_slice() };
+        let mut listpack = Self { bytes: Block::zeroed(bytes.max(HEAD + 1)) };
         listpack.bytes[HEAD] = END;
         listpack.set_head(HEAD + 1, 0);
         listpack
@@ -121,11 +121,7 @@ impl Listpack {
     /// They are no listpack, see [`Self::validate`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Corrupt> {
         Self::validate(bytes)?;
-        let size = size_class(bytes.len());
-        let mut own = Vec::with_capacity(size);
-        own.extend_from_slice(bytes);
-        own.resize(size, 0);
-        Ok(Self { bytes: own.into_boxed_slice() })
+        Ok(Self { bytes: Block::copy_of(bytes) })
     }
 
     /// Whether `bytes` are one whole listpack: the number of its elements.
@@ -207,7 +203,25 @@ impl Listpack {
 
     /// Takes all elements out.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        self.set_head(HEAD + 1, 0);
+        self.bytes[HEAD] = END;
+        self.shrink_to_fit();
+    }
+
+    /// The four bits that the handle keeps for whoever owns it, 0 in a new one. A copy has them too.
+    #[inline]
+    #[must_use]
+    pub fn mark(&self) -> u8 {
+        self.bytes.mark()
+    }
+
+    /// Keeps four bits in the handle.
+    ///
+    /// # Panics
+    /// If `mark` has more.
+    #[inline]
+    pub fn set_mark(&mut self, mark: u8) {
+        self.bytes.set_mark(mark);
     }
 
     /// Appends all elements of `other`, as they are stored there.
@@ -241,10 +255,7 @@ impl Listpack {
 
     /// Gives back what of the allocation is not needed.
     pub fn shrink_to_fit(&mut self) {
-        let size = size_class(self.byte_len());
-        if size < self.bytes.len() {
-            self.reallocate(size);
-        }
+        self.bytes.resize(self.byte_len());
     }
 
     /// How many elements there are. With 65,535 or more of them they are walked.
@@ -408,7 +419,7 @@ impl Listpack {
     fn set_len(&mut self, total: usize) {
         self.set_total(total);
         if total > self.bytes.len() {
-            self.reallocate(size_class(total));
+            self.reallocate(total);
         }
     }
 
@@ -427,15 +438,10 @@ impl Listpack {
         }
     }
 
-    /// Changes the size of the allocation.
+    /// Makes the allocation fit for so many bytes.
     #[cold]
     fn reallocate(&mut self, size: usize) {
-        let mut bytes = mem::take(&mut self.bytes).into_vec();
-        if let Some(more) = size.checked_sub(bytes.len()) {
-            bytes.reserve_exact(more);
-        }
-        bytes.resize(size, 0);
-        self.bytes = bytes.into_boxed_slice();
+        self.bytes.resize(size);
     }
 
     fn set_head(&mut self, total: usize, count: u16) {

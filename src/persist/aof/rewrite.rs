@@ -2,7 +2,7 @@
 
 use super::log::{push_command, push_head, push_word};
 use crate::stdx::num::f64_shortest_text;
-use crate::types::{Collection, Entry, Hash, List, Set, Str, Value, Zset};
+use crate::types::{Collection, Entry, Hash, List, Set, Str, Value, View, Zset};
 
 /// Elements that one command adds at most.
 const GROUP: usize = 64;
@@ -29,13 +29,13 @@ pub fn entry(out: &mut Vec<u8>, entry: &Entry) {
 }
 
 fn collection(out: &mut Vec<u8>, key: &[u8], value: &Value) {
-    match value {
+    match value.as_is() {
         // They are strings, which the caller has written.
-        Value::Raw(_) | Value::Shared(_) => {}
-        Value::List(value) => list(out, key, value),
-        Value::Set(value) => set(out, key, value),
-        Value::Hash(value) => hash(out, key, value),
-        Value::Zset(value) => zset(out, key, value),
+        View::Raw(_) | View::Shared(_) => {}
+        View::List(value) => list(out, key, value),
+        View::Set(value) => set(out, key, value),
+        View::Hash(value) => hash(out, key, value),
+        View::Zset(value) => zset(out, key, value),
     }
 }
 

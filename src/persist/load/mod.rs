@@ -295,7 +295,7 @@ impl Load<'_> {
 fn entry(name: &[u8], value: Loaded, deadline: Option<u64>) -> Entry {
     let value = match value {
         Loaded::Str(text) if text.len() >= SHARED_MIN => {
-            NewValue::Other(Value::Shared(Box::new(Bytes::from(text))))
+            NewValue::Other(Value::shared(Bytes::from(text)))
         }
         Loaded::Str(text) => return Entry::new(name, new_string(&text), deadline),
         Loaded::Value(value) => NewValue::Other(value),

@@ -8,7 +8,7 @@ use super::encode::Encoder;
 use super::object::type_byte;
 use super::save::{field as save_field, item, node};
 use crate::ds::entry::ValueRef;
-use crate::types::{Collection, Entry, Hash, List, ListForm, Set, SetForm, Value, Zset};
+use crate::types::{Collection, Entry, Hash, List, ListForm, Set, SetForm, View, Zset};
 use bytes::Bytes;
 
 /// Values with more elements are big, and pieces have about so many.
@@ -53,16 +53,16 @@ pub enum Piece {
 /// Whether writing the value at once would take long.
 pub fn is_big(entry: &Entry) -> bool {
     let ValueRef::Other(value) = entry.value() else { return false };
-    match value {
-        Value::Raw(text) => text.len() > TEXT,
-        Value::Shared(text) => text.len() > TEXT,
-        Value::List(list) => match list.form() {
+    match value.as_is() {
+        View::Raw(text) => text.len() > TEXT,
+        View::Shared(text) => text.len() > TEXT,
+        View::List(list) => match list.form() {
             ListForm::Packed(_) => false,
             ListForm::Quick(list) => list.node_count() > NODES,
         },
-        Value::Set(set) => matches!(set.form(), SetForm::Table(table) if table.len() > ELEMENTS),
-        Value::Hash(hash) => hash.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
-        Value::Zset(zset) => zset.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
+        View::Set(set) => matches!(set.form(), SetForm::Table(table) if table.len() > ELEMENTS),
+        View::Hash(hash) => hash.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
+        View::Zset(zset) => zset.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
     }
 }
 
@@ -81,16 +81,16 @@ impl Pieces {
     /// Writes the next piece of the entry, which is [big](is_big): type byte, key and value.
     pub fn write(&mut self, entry: &Entry, out: &mut Encoder<'_>) -> Piece {
         let ValueRef::Other(value) = entry.value() else { return Piece::Last };
-        match value {
-            Value::Raw(text) => self.copy(entry.key(), text.as_slice(), out),
-            Value::Shared(text) => {
+        match value.as_is() {
+            View::Raw(text) => self.copy(entry.key(), text.as_slice(), out),
+            View::Shared(text) => {
                 begin(type_byte::STRING, entry.key(), out);
-                Piece::Text((**text).clone())
+                Piece::Text(text.clone())
             }
-            Value::List(list) => self.list(entry.key(), list, out),
-            Value::Set(set) => self.set(entry.key(), set, out),
-            Value::Hash(hash) => self.hash(entry.key(), hash, out),
-            Value::Zset(zset) => self.zset(entry.key(), zset, out),
+            View::List(list) => self.list(entry.key(), list, out),
+            View::Set(set) => self.set(entry.key(), set, out),
+            View::Hash(hash) => self.hash(entry.key(), hash, out),
+            View::Zset(zset) => self.zset(entry.key(), zset, out),
         }
     }
 

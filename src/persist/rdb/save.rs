@@ -5,7 +5,7 @@ use super::encode::Encoder;
 use super::object::{Saved, container, type_byte};
 use crate::ds::listpack::Item;
 use crate::ds::quicklist::{NodeBytes, NodeRef, Quicklist};
-use crate::types::{Collection, FieldRef, Hash, List, ListForm, Set, SetForm, Value, Zset};
+use crate::types::{Collection, FieldRef, Hash, List, ListForm, Set, SetForm, View, Zset};
 use std::ops::{Deref, DerefMut};
 
 /// Writes a value behind its type byte, and in a file behind the key it has there, which comes after the
@@ -18,12 +18,14 @@ pub(super) fn save(value: Saved<'_>, key: Option<&[u8]>, out: &mut Encoder<'_>) 
             out.begin(type_byte::STRING);
             out.int_string(int);
         }
-        Saved::Value(Value::Raw(bytes)) => string(bytes.as_slice(), out),
-        Saved::Value(Value::Shared(bytes)) => string(bytes, out),
-        Saved::Value(Value::List(value)) => list(value, out),
-        Saved::Value(Value::Set(value)) => set(value, out),
-        Saved::Value(Value::Hash(value)) => hash(value, out),
-        Saved::Value(Value::Zset(value)) => zset(value, out),
+        Saved::Value(value) => match value.as_is() {
+            View::Raw(bytes) => string(bytes.as_slice(), out),
+            View::Shared(bytes) => string(bytes, out),
+            View::List(value) => list(value, out),
+            View::Set(value) => set(value, out),
+            View::Hash(value) => hash(value, out),
+            View::Zset(value) => zset(value, out),
+        },
     }
 }
 

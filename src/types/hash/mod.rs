@@ -16,25 +16,25 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::{Collection, Limits, Type, Value};
+use std::fmt;
+
+use super::value::{Fields, OTHER_FORM};
+use super::{Collection, Kinds, Limits, Type, Value, part};
+use crate::ds::handle::{Any, OneOf};
 use crate::ds::listpack::{self, Item, Listpack};
 use crate::stdx::hash::Seed;
 
-use packed::Packed;
-use table::Table;
+use packed::{Packed, PackedMut};
+pub use table::Table;
 
 /// Fields with values; see the module.
-#[derive(Debug, Clone)]
-pub struct Hash(Form);
+pub type Hash = OneOf<Kinds, part::Hash>;
 
-#[derive(Debug, Clone)]
-enum Form {
-    Packed(Packed),
-    Table(Box<Table>),
+#[derive(Debug)]
+enum Form<P, T> {
+    Packed(P),
+    Table(T),
 }
-
-/// A value stands in its key's entry, and makes no key larger than a pointer and a length would.
-const _: () = assert!(size_of::<Hash>() <= 24);
 
 /// A field as a hash lends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,14 +79,14 @@ impl Hash {
     /// A hash without fields.
     #[must_use]
     pub fn new() -> Self {
-        Self(Form::Packed(Packed::new(Listpack::new(), false)))
+        Self::hold(Any::Listpack(packed::marked(Listpack::new(), false)))
     }
 
     /// A hash of a listpack that came from elsewhere, with or without deadlines. `None` if it is no
     /// hash: a field is not whole, stands there twice, or is not in the order of deadlines.
     #[must_use]
     pub fn from_listpack(listpack: Listpack, timed: bool, limits: &Limits) -> Option<Self> {
-        let mut hash = Self(Form::Packed(Packed::validated(listpack, timed)?));
+        let mut hash = Self::hold(Any::Listpack(packed::validated(listpack, timed)?));
         if hash.len() > limits.hash_max_listpack_entries {
             hash.make_table(limits.seed, 0);
         }
@@ -96,7 +96,7 @@ impl Hash {
     /// The listpack that holds it, and whether that has deadlines, while one does.
     #[must_use]
     pub fn as_listpack(&self) -> Option<(&Listpack, bool)> {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(packed) => Some((packed.listpack(), packed.is_timed())),
             Form::Table(_) => None,
         }
@@ -119,19 +119,19 @@ impl Hash {
         now_ms: u64,
         limits: &Limits,
     ) -> bool {
-        if let Form::Packed(packed) = &self.0 {
+        if let Form::Packed(packed) = self.as_form() {
             let longest = name.len().max(value.len());
             let size = packed.listpack().byte_len() + name.len() + value.len();
             if longest > limits.hash_max_listpack_value || size > Listpack::SIZE_MAX {
                 self.make_table(limits.seed, 0);
             }
         }
-        let is_new = match &mut self.0 {
-            Form::Packed(packed) => packed.set(name, value, ttl, now_ms),
+        let is_new = match self.form_mut() {
+            Form::Packed(mut packed) => packed.set(name, value, ttl, now_ms),
             Form::Table(table) => table.set(name, value, ttl, now_ms),
         };
         if is_new
-            && matches!(&self.0, Form::Packed(packed) if packed.len() > limits.hash_max_listpack_entries)
+            && matches!(self.as_form(), Form::Packed(packed) if packed.len() > limits.hash_max_listpack_entries)
         {
             self.make_table(limits.seed, 0);
         }
@@ -140,16 +140,16 @@ impl Hash {
 
     /// Gives a field a deadline, or with `None` takes it away; whether the field is there.
     pub fn set_deadline(&mut self, name: &[u8], deadline: Option<u64>, now_ms: u64) -> bool {
-        match &mut self.0 {
-            Form::Packed(packed) => packed.set_deadline(name, deadline, now_ms),
+        match self.form_mut() {
+            Form::Packed(mut packed) => packed.set_deadline(name, deadline, now_ms),
             Form::Table(table) => table.set_deadline(name, deadline, now_ms),
         }
     }
 
     /// Removes a field; whether it was there.
     pub fn remove(&mut self, name: &[u8], now_ms: u64) -> bool {
-        match &mut self.0 {
-            Form::Packed(packed) => packed.remove(name, now_ms),
+        match self.form_mut() {
+            Form::Packed(mut packed) => packed.remove(name, now_ms),
             Form::Table(table) => table.remove(name, now_ms),
         }
     }
@@ -157,8 +157,8 @@ impl Hash {
     /// Removes up to `max` fields whose time is over by `now_ms`, in the order of their deadlines;
     /// `told` is shown each one's name.
     pub fn expire_due(&mut self, now_ms: u64, max: usize, told: &mut dyn FnMut(&[u8])) -> usize {
-        match &mut self.0 {
-            Form::Packed(packed) => packed.expire_due(now_ms, max, told),
+        match self.form_mut() {
+            Form::Packed(mut packed) => packed.expire_due(now_ms, max, told),
             Form::Table(table) => table.expire_due(now_ms, max, told),
         }
     }
@@ -167,7 +167,7 @@ impl Hash {
     #[inline]
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(packed) => packed.next_deadline(),
             Form::Table(table) => table.next_deadline(),
         }
@@ -176,7 +176,7 @@ impl Hash {
     /// A field's value and deadline.
     #[must_use]
     pub fn get(&self, name: &[u8], now_ms: u64) -> Option<FieldRef<'_>> {
-        let field = match &self.0 {
+        let field = match self.as_form() {
             Form::Packed(packed) => packed.get(name),
             Form::Table(table) => table.get(name),
         };
@@ -199,7 +199,7 @@ impl Hash {
     /// is no field whose time is over.
     #[must_use]
     pub fn iter(&self, now_ms: u64) -> Iter<'_> {
-        let form = match &self.0 {
+        let form = match self.as_form() {
             Form::Packed(packed) => FormIter::Packed(packed.iter()),
             Form::Table(table) => FormIter::Table(table.iter()),
         };
@@ -214,7 +214,7 @@ impl Hash {
                 show(field);
             }
         };
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(packed) => {
                 packed.iter().for_each(show_live);
                 0
@@ -223,16 +223,38 @@ impl Hash {
         }
     }
 
+    fn table(table: Table) -> Self {
+        Self::hold(Fields(Box::new(table)))
+    }
+
+    #[inline]
+    fn as_form(&self) -> Form<Packed<'_>, &Table> {
+        match self.view() {
+            Any::Listpack(listpack) => Form::Packed(Packed::new(listpack)),
+            Fields(table) => Form::Table(table),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> Form<PackedMut<'_>, &mut Table> {
+        match self.view_mut() {
+            Any::Listpack(listpack) => Form::Packed(PackedMut::new(listpack)),
+            Fields(table) => Form::Table(table),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
     /// Holds it as a table, with room for so many fields at least.
     fn make_table(&mut self, seed: Seed, fields: usize) {
-        let Form::Packed(packed) = &self.0 else { return };
+        let Form::Packed(packed) = self.as_form() else { return };
         let mut table = Table::new(seed, fields.max(packed.len()));
         for FieldRef { name, value, deadline } in packed.iter() {
             let (mut names, mut values) = (itoa::Buffer::new(), itoa::Buffer::new());
             let ttl = deadline.map_or(FieldTtl::Clear, FieldTtl::At);
             table.set(name.bytes(&mut names), value.bytes(&mut values), ttl, 0);
         }
-        self.0 = Form::Table(Box::new(table));
+        *self = Self::table(table);
     }
 }
 
@@ -242,36 +264,45 @@ impl Default for Hash {
     }
 }
 
+impl Clone for Hash {
+    fn clone(&self) -> Self {
+        match self.as_form() {
+            Form::Packed(packed) => Self::hold(Any::Listpack(packed.listpack().clone())),
+            Form::Table(table) => Self::table(table.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_form().fmt(f)
+    }
+}
+
 impl Collection for Hash {
     const TYPE: Type = Type::Hash;
 
     fn of(value: &Value) -> Option<&Self> {
-        match value {
-            Value::Hash(hash) => Some(hash),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part())
     }
 
     fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        match value {
-            Value::Hash(hash) => Some(hash),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part_mut())
     }
 
     fn into_value(self) -> Value {
-        Value::Hash(self)
+        self.into_part()
     }
 
     fn len(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(packed) => packed.len(),
             Form::Table(table) => table.len(),
         }
     }
 
     fn encoding_name(&self) -> &'static str {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(packed) if packed.is_timed() => "listpackex",
             Form::Packed(_) => "listpack",
             Form::Table(_) => "hashtable",
@@ -279,7 +310,7 @@ impl Collection for Hash {
     }
 
     fn memory(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(packed) => packed.listpack().alloc_size(),
             Form::Table(table) => size_of::<Table>() + table.memory(),
         }
@@ -288,11 +319,11 @@ impl Collection for Hash {
     fn is_slow_to_free(&self) -> bool {
         /// Allocations whose freeing nobody waits for.
         const FEW: usize = 64;
-        matches!(&self.0, Form::Table(table) if table.len() > FEW)
+        matches!(self.as_form(), Form::Table(table) if table.len() > FEW)
     }
 
     fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Packed(_) => None,
             Form::Table(table) => Some(Box::new(table.take_husk()?)),
         }

@@ -8,65 +8,141 @@ use std::collections::HashSet;
 
 use super::{FieldRef, FieldTtl, is_live, listpack};
 use crate::ds::listpack::{At, Listpack};
+use crate::types::value::mark;
 
 /// The longest deadline there may be has 46 bits; this is the element that says there is none.
 const NO_DEADLINE: i64 = 0;
 
-#[derive(Debug, Clone)]
-pub(super) struct Packed {
-    listpack: Listpack,
+/// A listpack, marked as that of a hash.
+pub(super) fn marked(mut listpack: Listpack, timed: bool) -> Listpack {
+    listpack.set_mark(if timed { mark::TIMED_HASH } else { mark::HASH });
+    listpack
+}
+
+/// The same of a foreign listpack, if its fields are right.
+pub(super) fn validated(listpack: Listpack, timed: bool) -> Option<Listpack> {
+    let stride = if timed { 3 } else { 2 };
+    if !listpack.len().is_multiple_of(stride) {
+        return None;
+    }
+    let elements: Vec<_> = listpack.iter().collect();
+    let (mut names, mut last) = (HashSet::new(), 0);
+    for field in elements.chunks_exact(stride) {
+        if !names.insert(field[0].to_vec()) {
+            return None;
+        }
+        if let Some(deadline) = field.get(2) {
+            // No deadline counts as one behind all others.
+            let order = match deadline.int()? {
+                NO_DEADLINE => i64::MAX,
+                deadline => deadline,
+            };
+            if order < last.max(1) {
+                return None;
+            }
+            last = order;
+        }
+    }
+    Some(marked(listpack, timed))
+}
+
+/// The fields in a marked listpack.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed<'a> {
+    listpack: &'a Listpack,
     /// Whether each field has the third element.
     timed: bool,
 }
 
-impl Packed {
-    /// The fields of a listpack that is known to be right.
-    pub(super) fn new(listpack: Listpack, timed: bool) -> Self {
-        Self { listpack, timed }
+/// The same, to be changed.
+#[derive(Debug)]
+pub(super) struct PackedMut<'a> {
+    listpack: &'a mut Listpack,
+    timed: bool,
+}
+
+impl<'a> Packed<'a> {
+    #[inline]
+    pub(super) fn new(listpack: &'a Listpack) -> Self {
+        Self { listpack, timed: listpack.mark() == mark::TIMED_HASH }
     }
 
-    /// The fields of a foreign listpack, if it is right.
-    pub(super) fn validated(listpack: Listpack, timed: bool) -> Option<Self> {
-        let stride = if timed { 3 } else { 2 };
-        if !listpack.len().is_multiple_of(stride) {
-            return None;
-        }
-        let packed = Self::new(listpack, timed);
-        let elements: Vec<_> = packed.listpack.iter().collect();
-        let (mut names, mut last) = (HashSet::new(), 0);
-        for field in elements.chunks_exact(stride) {
-            if !names.insert(field[0].to_vec()) {
-                return None;
-            }
-            if let Some(deadline) = field.get(2) {
-                // No deadline counts as one behind all others.
-                let order = match deadline.int()? {
-                    NO_DEADLINE => i64::MAX,
-                    deadline => deadline,
-                };
-                if order < last.max(1) {
-                    return None;
-                }
-                last = order;
-            }
-        }
-        Some(packed)
+    pub(super) fn listpack(self) -> &'a Listpack {
+        self.listpack
     }
 
-    pub(super) fn listpack(&self) -> &Listpack {
-        &self.listpack
-    }
-
-    pub(super) fn is_timed(&self) -> bool {
+    pub(super) fn is_timed(self) -> bool {
         self.timed
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn len(self) -> usize {
         self.listpack.len() / self.stride()
     }
 
-    pub(super) fn get(&self, name: &[u8]) -> Option<FieldRef<'_>> {
+    pub(super) fn get(self, name: &[u8]) -> Option<FieldRef<'a>> {
         self.find(name).map(|at| self.field(at))
+    }
+
+    #[inline]
+    pub(super) fn next_deadline(self) -> Option<u64> {
+        if self.timed { self.deadline(self.listpack.first()?) } else { None }
+    }
+
+    pub(super) fn iter(self) -> Iter<'a> {
+        Iter { elements: self.listpack.iter(), timed: self.timed }
+    }
+
+    /// Elements of a field.
+    #[inline]
+    fn stride(self) -> usize {
+        if self.timed { 3 } else { 2 }
+    }
+
+    /// Where the name of this field is.
+    #[inline]
+    fn find(self, name: &[u8]) -> Option<At> {
+        self.listpack.find(name, self.listpack.first()?, self.stride() - 1)
+    }
+
+    /// The field whose name is at `at`.
+    #[inline]
+    fn field(self, at: At) -> FieldRef<'a> {
+        let mut elements = self.listpack.iter_from(at);
+        next_field(&mut elements, self.timed).expect(WHOLE)
+    }
+
+    fn value_at(self, name_at: At) -> At {
+        self.listpack.next(name_at).expect(WHOLE)
+    }
+
+    #[inline]
+    fn deadline(self, name_at: At) -> Option<u64> {
+        if self.timed { self.field(name_at).deadline } else { None }
+    }
+
+    /// Before which field one with this deadline belongs; `None`: behind all.
+    fn place_of(self, deadline: u64) -> Option<At> {
+        let mut at = self.listpack.first();
+        while let Some(name_at) = at {
+            if self.deadline(name_at).is_none_or(|other| other >= deadline) {
+                return at;
+            }
+            at = (0..3).try_fold(name_at, |at, _| self.listpack.next(at));
+        }
+        None
+    }
+}
+
+impl<'a> PackedMut<'a> {
+    #[inline]
+    pub(super) fn new(listpack: &'a mut Listpack) -> Self {
+        let timed = listpack.mark() == mark::TIMED_HASH;
+        Self { listpack, timed }
+    }
+
+    #[inline]
+    fn as_ref(&self) -> Packed<'_> {
+        Packed { listpack: self.listpack, timed: self.timed }
     }
 
     /// As [`Hash::set`](super::Hash::set).
@@ -74,17 +150,18 @@ impl Packed {
         if matches!(ttl, FieldTtl::At(_)) {
             self.make_timed();
         }
-        let Some(at) = self.find(name) else {
+        let Some(at) = self.as_ref().find(name) else {
             self.insert(name, value, ttl.after(None));
             return true;
         };
-        let old = self.deadline(at);
+        let old = self.as_ref().deadline(at);
         let is_new = !is_live(old, now_ms);
         let new = ttl.after(old.filter(|_| !is_new));
         if new == old {
-            self.listpack.replace(self.value_at(at), value);
+            let value_at = self.as_ref().value_at(at);
+            self.listpack.replace(value_at, value);
         } else {
-            self.listpack.remove_range(at, self.stride());
+            self.remove_at(at);
             self.insert(name, value, new);
         }
         is_new
@@ -95,14 +172,14 @@ impl Packed {
         if new.is_some() {
             self.make_timed();
         }
-        let Some(at) = self.find(name) else { return false };
-        let old = self.deadline(at);
+        let Some(at) = self.as_ref().find(name) else { return false };
+        let old = self.as_ref().deadline(at);
         if !is_live(old, now_ms) {
             return false;
         }
         if old != new {
-            let value = self.field(at).value.to_vec();
-            self.listpack.remove_range(at, self.stride());
+            let value = self.as_ref().field(at).value.to_vec();
+            self.remove_at(at);
             self.insert(name, &value, new);
         }
         true
@@ -110,9 +187,9 @@ impl Packed {
 
     /// As [`Hash::remove`](super::Hash::remove).
     pub(super) fn remove(&mut self, name: &[u8], now_ms: u64) -> bool {
-        match self.find(name) {
-            Some(at) if is_live(self.deadline(at), now_ms) => {
-                self.listpack.remove_range(at, self.stride());
+        match self.as_ref().find(name) {
+            Some(at) if is_live(self.as_ref().deadline(at), now_ms) => {
+                self.remove_at(at);
                 true
             }
             _ => false,
@@ -127,51 +204,19 @@ impl Packed {
         told: &mut dyn FnMut(&[u8]),
     ) -> usize {
         let mut due = 0;
-        for field in self.iter().take(max).take_while(|field| !is_live(field.deadline, now_ms)) {
+        let fields = self.as_ref().iter().take(max);
+        for field in fields.take_while(|field| !is_live(field.deadline, now_ms)) {
             told(field.name.bytes(&mut itoa::Buffer::new()));
             due += 1;
         }
         if let Some(first) = self.listpack.first().filter(|_| due > 0) {
-            self.listpack.remove_range(first, due * self.stride());
+            self.listpack.remove_range(first, due * self.as_ref().stride());
         }
         due
     }
 
-    #[inline]
-    pub(super) fn next_deadline(&self) -> Option<u64> {
-        self.deadline(self.listpack.first()?)
-    }
-
-    pub(super) fn iter(&self) -> Iter<'_> {
-        Iter { elements: self.listpack.iter(), timed: self.timed }
-    }
-
-    /// Elements of a field.
-    #[inline]
-    fn stride(&self) -> usize {
-        if self.timed { 3 } else { 2 }
-    }
-
-    /// Where the name of this field is.
-    #[inline]
-    fn find(&self, name: &[u8]) -> Option<At> {
-        self.listpack.find(name, self.listpack.first()?, self.stride() - 1)
-    }
-
-    /// The field whose name is at `at`.
-    #[inline]
-    fn field(&self, at: At) -> FieldRef<'_> {
-        let mut elements = self.listpack.iter_from(at);
-        next_field(&mut elements, self.timed).expect(WHOLE)
-    }
-
-    fn value_at(&self, name_at: At) -> At {
-        self.listpack.next(name_at).expect(WHOLE)
-    }
-
-    #[inline]
-    fn deadline(&self, name_at: At) -> Option<u64> {
-        if self.timed { self.field(name_at).deadline } else { None }
+    fn remove_at(&mut self, at: At) {
+        self.listpack.remove_range(at, self.as_ref().stride());
     }
 
     /// Puts a new field in its place.
@@ -181,7 +226,7 @@ impl Packed {
             self.listpack.push_back(value);
             return;
         }
-        match deadline.and_then(|deadline| self.place_of(deadline)) {
+        match deadline.and_then(|deadline| self.as_ref().place_of(deadline)) {
             None => {
                 self.listpack.push_back(name);
                 self.listpack.push_back(value);
@@ -196,18 +241,6 @@ impl Packed {
         }
     }
 
-    /// Before which field one with this deadline belongs; `None`: behind all.
-    fn place_of(&self, deadline: u64) -> Option<At> {
-        let mut at = self.listpack.first();
-        while let Some(name_at) = at {
-            if self.deadline(name_at).is_none_or(|other| other >= deadline) {
-                return at;
-            }
-            at = (0..3).try_fold(name_at, |at, _| self.listpack.next(at));
-        }
-        None
-    }
-
     /// Gives each field the third element.
     fn make_timed(&mut self) {
         if self.timed {
@@ -215,14 +248,15 @@ impl Packed {
         }
         /// Bytes of an element that says there is no deadline.
         const ELEMENT: usize = 2;
-        let size = self.listpack.byte_len() + self.len() * ELEMENT;
+        let size = self.listpack.byte_len() + self.as_ref().len() * ELEMENT;
         let mut timed = Listpack::with_capacity(size);
-        for field in self.iter() {
+        for field in self.as_ref().iter() {
             timed.push_back(field.name.bytes(&mut itoa::Buffer::new()));
             timed.push_back(field.value.bytes(&mut itoa::Buffer::new()));
             timed.push_back_int(NO_DEADLINE);
         }
-        *self = Self::new(timed, true);
+        *self.listpack = marked(timed, true);
+        self.timed = true;
     }
 }
 

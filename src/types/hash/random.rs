@@ -13,7 +13,7 @@ impl Hash {
     pub fn random(&self, rng: &mut impl rand::Rng, now_ms: u64) -> Option<FieldRef<'_>> {
         /// Draws in a row that may hit fields whose time is over: hardly ever are there any.
         const TRIES: usize = 32;
-        if let Form::Table(table) = &self.0 {
+        if let Form::Table(table) = self.as_form() {
             for _ in 0..TRIES {
                 let field = table.random(&mut || rng.next_u64())?;
                 if is_live(field.deadline, now_ms) {
@@ -34,7 +34,7 @@ impl Hash {
         now_ms: u64,
         mut show: impl FnMut(FieldRef<'a>),
     ) {
-        match &self.0 {
+        match self.as_form() {
             // A field of a table is found at once, one of a listpack by walking: so once for all.
             Form::Packed(_) if count > 1 => {
                 let fields: Vec<_> = self.iter(now_ms).collect();
@@ -58,7 +58,7 @@ impl Hash {
         /// one costs as much as to read a few dozen.
         const SPARSE: usize = 32;
         let live = self.live_len(now_ms);
-        if let Form::Table(table) = &self.0
+        if let Form::Table(table) = self.as_form()
             && live == self.len()
             && count <= live / SPARSE
         {

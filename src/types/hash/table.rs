@@ -9,7 +9,8 @@ use crate::ds::sds::Sds;
 use crate::stdx::hash::Seed;
 use crate::stdx::num::parse_i64;
 
-pub(super) struct Table {
+/// The fields of a large hash.
+pub struct Table {
     dict: Dict<Field>,
     /// The deadline of every field that has one, with the tag of its name's hash.
     deadlines: Deadlines,

@@ -43,7 +43,7 @@ fn names(hash: &Hash, now_ms: u64) -> Vec<String> {
 
 /// Checks the invariants, and that what there is at `now_ms` is `model`.
 fn check(hash: &Hash, model: &Model, now_ms: u64) {
-    if let Form::Table(table) = &hash.0 {
+    if let Form::Table(table) = hash.as_form() {
         table.check_invariants();
     }
     assert_eq!(hash.len(), model.len());

@@ -6,9 +6,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::ops::{ControlFlow, Range};
 
-use super::{Collection, Limits, Type, Value};
+use super::value::{OTHER_FORM, Quick, mark};
+use super::{Collection, Kinds, Limits, Type, Value, part};
+use crate::ds::handle::{Any, OneOf};
 use crate::ds::listpack::{Item, Listpack};
 use crate::ds::quicklist::{Direction, Limits as NodeLimits, Quicklist};
 use crate::stdx::num;
@@ -21,16 +24,13 @@ const BYTES_FREED_AT_ONCE: usize = 1 << 20;
 const NODES_MEASURED: usize = 1024;
 
 /// A list's value.
-#[derive(Debug, Clone)]
-pub struct List(Form);
+pub type List = OneOf<Kinds, part::List>;
 
-#[derive(Debug, Clone)]
-enum Form {
-    Packed(Listpack),
-    Quick(Box<Quicklist>),
+/// How it is held.
+enum Form<P, Q> {
+    Packed(P),
+    Quick(Q),
 }
-
-const _: () = assert!(size_of::<List>() <= 24, "a value has room for so much");
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl<'a> Needle<'a> {
 
 impl Default for List {
     fn default() -> Self {
-        Self(Form::Packed(Listpack::new()))
+        Self::packed(Listpack::new())
     }
 }
 
@@ -86,7 +86,7 @@ impl List {
     /// A list loaded as nodes, in the form that it would have been given here.
     #[must_use]
     pub fn from_quicklist(list: Quicklist, limits: &Limits) -> Self {
-        let mut list = Self(Form::Quick(Box::new(list)));
+        let mut list = Self::quick(list);
         list.pack(limits.list_node());
         list
     }
@@ -100,7 +100,7 @@ impl List {
     ) {
         let node = limits.list_node();
         self.make_room(elements.clone(), limits);
-        match (&mut self.0, end) {
+        match (self.form_mut(), end) {
             (Form::Packed(list), End::Left) => elements.for_each(|e| list.push_front(e)),
             (Form::Packed(list), End::Right) => elements.for_each(|e| list.push_back(e)),
             (Form::Quick(list), End::Left) => elements.for_each(|e| list.push_front(e, node)),
@@ -111,7 +111,7 @@ impl List {
     /// Puts `element` before number `index`, or after all others if there are `index`.
     pub fn insert(&mut self, index: usize, element: &[u8], limits: &Limits) {
         self.make_room(std::iter::once(element), limits);
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Packed(list) => match list.seek(index as isize) {
                 Some(at) => {
                     list.insert_before(at, element);
@@ -125,7 +125,7 @@ impl List {
     /// Puts `element` in the place of number `index`, which there must be.
     pub fn set(&mut self, index: usize, element: &[u8], limits: &Limits) {
         self.make_room(std::iter::once(element), limits);
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Packed(list) => {
                 if let Some(at) = list.seek(index as isize) {
                     list.replace(at, element);
@@ -142,7 +142,7 @@ impl List {
     /// all that go are gone, [`List::shrink`] is due.
     #[inline]
     pub fn pop<R>(&mut self, end: End, look: impl FnOnce(Item<'_>) -> R) -> Option<R> {
-        match (&mut self.0, end) {
+        match (self.form_mut(), end) {
             (Form::Packed(list), _) => {
                 let at = if end == End::Left { list.first() } else { list.last() }?;
                 let result = look(list.get(at));
@@ -158,7 +158,7 @@ impl List {
     /// back, for that to be done elsewhere.
     #[must_use]
     pub fn remove_range(&mut self, range: Range<usize>, limits: &Limits) -> Option<Self> {
-        let removed = match &mut self.0 {
+        let removed = match self.form_mut() {
             Form::Packed(list) => {
                 let count = range.end.min(list.len()).saturating_sub(range.start);
                 if count > 0
@@ -171,7 +171,7 @@ impl List {
             Form::Quick(list) => Some(list.remove_range(range)),
         };
         self.shrink(limits);
-        removed.map(|list| Self(Form::Quick(Box::new(list)))).filter(Self::is_slow_to_free)
+        removed.map(Self::quick).filter(Self::is_slow_to_free)
     }
 
     /// Removes the elements that `needle` is, at most `limit` of them, beginning at `end`. Returns
@@ -183,7 +183,7 @@ impl List {
         limit: usize,
         limits: &Limits,
     ) -> usize {
-        let removed = match &mut self.0 {
+        let removed = match self.form_mut() {
             Form::Packed(list) => remove_equal(list, needle, end, limit),
             Form::Quick(list) => list.remove_where(direction(end), limit, |item| needle.is(item)),
         };
@@ -197,30 +197,30 @@ impl List {
     }
 
     fn pack(&mut self, within: NodeLimits) {
-        let Form::Quick(list) = &mut self.0 else { return };
+        let Form::Quick(list) = self.form_mut() else { return };
         let fits = |list: &Listpack| within.fit(list.byte_len(), list.len());
         if list.sole_listpack().is_some_and(fits)
-            && let Ok(listpack) = std::mem::take(&mut **list).into_listpack()
+            && let Ok(listpack) = std::mem::take(list).into_listpack()
         {
-            self.0 = Form::Packed(listpack);
+            *self = Self::packed(listpack);
         }
     }
 
     /// Changes to a quicklist, if a listpack would become too large by these elements.
     fn make_room<'e>(&mut self, elements: impl Iterator<Item = &'e [u8]>, limits: &Limits) {
-        let Form::Packed(list) = &mut self.0 else { return };
+        let Form::Packed(list) = self.form_mut() else { return };
         let (bytes, count) = elements
             .fold((list.byte_len(), list.len()), |(bytes, count), e| (bytes + e.len(), count + 1));
         if !limits.list_node().fit(bytes, count) {
             let list = std::mem::take(list);
             let list = Quicklist::from_listpack(list, limits.list_compress_depth);
-            self.0 = Form::Quick(Box::new(list));
+            *self = Self::quick(list);
         }
     }
 
     /// Shows element number `index`, if there is one, and returns what `look` does.
     pub fn get<R>(&self, index: usize, look: impl FnOnce(Item<'_>) -> R) -> Option<R> {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(list) => list.seek(index as isize).map(|at| look(list.get(at))),
             Form::Quick(list) => list.get(index, look),
         }
@@ -229,7 +229,7 @@ impl List {
     /// Shows the elements of a range, as far as there are any, in order.
     #[inline]
     pub fn for_each(&self, range: Range<usize>, look: impl FnMut(Item<'_>)) {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(list) => {
                 if let Some(at) = list.seek(range.start as isize) {
                     list.iter_from(at).take(range.len()).for_each(look);
@@ -245,7 +245,7 @@ impl List {
         end: End,
         mut look: impl FnMut(Item<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        match (&self.0, end) {
+        match (self.as_form(), end) {
             (Form::Packed(list), End::Left) => list.iter().try_for_each(look),
             (Form::Packed(list), End::Right) => list.iter().rev().try_for_each(look),
             (Form::Quick(list), End::Left) => list.walk(0, Direction::Forward, &mut look),
@@ -269,10 +269,37 @@ impl List {
         found.is_break().then_some(index)
     }
 
+    fn packed(mut list: Listpack) -> Self {
+        list.set_mark(mark::LIST);
+        Self::hold(Any::Listpack(list))
+    }
+
+    fn quick(list: Quicklist) -> Self {
+        Self::hold(Quick(Box::new(list)))
+    }
+
+    #[inline]
+    fn as_form(&self) -> Form<&Listpack, &Quicklist> {
+        match self.view() {
+            Any::Listpack(list) => Form::Packed(list),
+            Quick(list) => Form::Quick(list),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> Form<&mut Listpack, &mut Quicklist> {
+        match self.view_mut() {
+            Any::Listpack(list) => Form::Packed(list),
+            Quick(list) => Form::Quick(list),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
     /// How it is held.
     #[must_use]
     pub fn form(&self) -> ListForm<'_> {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(list) => ListForm::Packed(list),
             Form::Quick(list) => ListForm::Quick(list),
         }
@@ -321,51 +348,59 @@ fn remove_equal(list: &mut Listpack, needle: Needle<'_>, end: End, limit: usize)
     removed
 }
 
+impl Clone for List {
+    fn clone(&self) -> Self {
+        match self.as_form() {
+            Form::Packed(list) => Self::packed(list.clone()),
+            Form::Quick(list) => Self::quick(list.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.form().fmt(f)
+    }
+}
+
 impl Collection for List {
     const TYPE: Type = Type::List;
 
     fn of(value: &Value) -> Option<&Self> {
-        match value {
-            Value::List(list) => Some(list),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part())
     }
 
     fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        match value {
-            Value::List(list) => Some(list),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part_mut())
     }
 
     fn into_value(self) -> Value {
-        Value::List(self)
+        self.into_part()
     }
 
-    #[inline]
     fn len(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(list) => list.len(),
             Form::Quick(list) => list.len(),
         }
     }
 
     fn encoding_name(&self) -> &'static str {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(_) => "listpack",
             Form::Quick(_) => "quicklist",
         }
     }
 
     fn memory(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(list) => list.alloc_size(),
             Form::Quick(list) => size_of::<Quicklist>() + list.alloc_size(NODES_MEASURED),
         }
     }
 
     fn is_slow_to_free(&self) -> bool {
-        match &self.0 {
+        match self.as_form() {
             Form::Packed(_) => false,
             Form::Quick(list) => {
                 list.node_count() > NODES_FREED_AT_ONCE

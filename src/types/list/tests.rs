@@ -78,7 +78,7 @@ fn an_element_that_grows_and_shrinks_again_takes_its_list_with_it() {
 fn a_loaded_list_is_packed_within_the_whole_limits() {
     let limits = limits(4, 0);
     let mut nodes = Quicklist::new(0);
-    let Form::Packed(listpack) = list_of(&["a", "b", "c", "d"], &limits).0 else {
+    let Any::Listpack(listpack) = list_of(&["a", "b", "c", "d"], &limits).release() else {
         panic!("four elements are within the limits");
     };
     nodes.append_listpack(listpack.clone());

@@ -15,16 +15,16 @@
 //! Whatever is drawn at random, each member, or each choice of so many, is equally likely, however
 //! sparse the table: [`Dict::random`] sees to it for single ones, selection sampling for many.
 
-mod member;
 mod random;
 #[cfg(test)]
 mod tests;
 
-pub use member::Member;
-use member::new_member;
+pub use crate::ds::member::Member;
 
-use super::{Collection, Limits, Str, Type, Value};
+use super::value::{Members, OTHER_FORM, mark};
+use super::{Collection, Kinds, Limits, Str, Type, Value, part};
 use crate::ds::dict::{Dict, Slot};
+use crate::ds::handle::{Any, OneOf};
 use crate::ds::intset::Intset;
 use crate::ds::listpack::{self, Item, Listpack};
 use crate::ds::{dict, entry};
@@ -41,17 +41,14 @@ const SLOW_TO_UNMAP: usize = 1 << 20;
 const MEMORY_SAMPLES: usize = 64;
 
 /// A set, in one of three encodings; the head of this file tells when each holds it.
-#[derive(Clone)]
-pub struct Set(Form);
+pub type Set = OneOf<Kinds, part::Set>;
 
 /// How it is held.
-enum Form {
-    Ints(Intset),
-    Pack(Listpack),
-    Table(Box<Dict<Member>>),
+enum Form<I, P, T> {
+    Ints(I),
+    Pack(P),
+    Table(T),
 }
-
-const _: () = assert!(size_of::<Set>() <= 24, "a value is small");
 
 /// How a set is held, for those who write it down.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +64,12 @@ pub enum SetForm<'a> {
 impl Set {
     /// A set without members, of integers until another comes.
     pub fn new() -> Self {
-        Self(Form::Ints(Intset::new()))
+        Self::ints(Intset::new())
     }
 
     /// A set without members, never of integers alone.
     pub fn new_pack() -> Self {
-        Self(Form::Pack(Listpack::new()))
+        Self::pack(Listpack::new())
     }
 
     /// An empty set, fit for `count` members of which this is the first.
@@ -100,12 +97,12 @@ impl Set {
     pub fn new_table(count: usize, limits: &Limits) -> Self {
         let mut table = Dict::new(limits.seed);
         table.expand(count);
-        Self(Form::Table(Box::new(table)))
+        Self::table(table)
     }
 
     /// The set of these integers.
     pub fn from_ints(ints: Intset, limits: &Limits) -> Self {
-        let mut set = Self(Form::Ints(ints));
+        let mut set = Self::ints(ints);
         if set.len() > limits.set_max_intset_entries {
             set.make_table(0, limits);
         }
@@ -119,7 +116,7 @@ impl Set {
         let mut digits = itoa::Buffer::new();
         let distinct = pack.iter().all(|item| add_to(&mut table, item.bytes(&mut digits)));
         let fits = pack.len() <= limits.set_max_listpack_entries;
-        distinct.then(|| Self(if fits { Form::Pack(pack) } else { Form::Table(Box::new(table)) }))
+        distinct.then(|| if fits { Self::pack(pack) } else { Self::table(table) })
     }
 
     /// Converts for `count` members that are about to be added, as if none of them were there.
@@ -131,7 +128,7 @@ impl Set {
 
     /// Whether [`Set::expect`] would convert.
     pub fn is_outgrown_by(&self, count: usize, limits: &Limits) -> bool {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(_) => count > limits.set_max_intset_entries,
             Form::Pack(_) => count > limits.set_max_listpack_entries,
             Form::Table(_) => false,
@@ -140,7 +137,7 @@ impl Set {
 
     /// Adds a member; whether it is new.
     pub fn add(&mut self, member: &[u8], limits: &Limits) -> bool {
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Table(table) => add_to(table, member),
             Form::Ints(ints) => match num::parse_i64(member) {
                 Some(n) => {
@@ -171,7 +168,7 @@ impl Set {
 
     /// Takes a member out; whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Table(table) => table.remove(table.hash(member), member).is_some(),
             Form::Ints(ints) => num::parse_i64(member).is_some_and(|n| ints.remove(n)),
             Form::Pack(pack) => match find(pack, member) {
@@ -186,18 +183,18 @@ impl Set {
 
     /// Holds integers as such, if there is nothing else and they are few enough.
     pub fn prefer_ints(&mut self, limits: &Limits) {
-        if matches!(self.0, Form::Ints(_)) || self.len() > limits.set_max_intset_entries {
+        if matches!(self.as_form(), Form::Ints(_)) || self.len() > limits.set_max_intset_entries {
             return;
         }
         let mut ints = Intset::new();
         if self.iter().all(|member| member.int().is_some_and(|n| ints.insert(n))) {
-            self.0 = Form::Ints(ints);
+            *self = Self::ints(ints);
         }
     }
 
     /// Whether this is a member.
     pub fn contains(&self, member: &[u8]) -> bool {
-        match &self.0 {
+        match self.as_form() {
             Form::Table(table) => table.get(table.hash(member), member).is_some(),
             Form::Ints(ints) => num::parse_i64(member).is_some_and(|n| ints.contains(n)),
             Form::Pack(pack) => find(pack, member).is_some(),
@@ -206,7 +203,7 @@ impl Set {
 
     /// Whether a member of another set is one of this.
     pub fn contains_str(&self, member: Str<'_>) -> bool {
-        match (&self.0, member) {
+        match (self.as_form(), member) {
             (Form::Ints(ints), Str::Int(n)) => ints.contains(n),
             _ => self.contains(member.bytes(&mut itoa::Buffer::new())),
         }
@@ -214,12 +211,12 @@ impl Set {
 
     /// Whether [`Set::contains`] takes long in a set of many members.
     pub fn is_slow_to_search(&self) -> bool {
-        matches!(self.0, Form::Pack(_))
+        matches!(self.as_form(), Form::Pack(_))
     }
 
     /// The members: integers in their order, others as they lie.
     pub fn iter(&self) -> Iter<'_> {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(ints) => Iter::Ints { ints, next: 0 },
             Form::Pack(pack) => Iter::Pack(pack.iter()),
             Form::Table(table) => Iter::Table(table.iter()),
@@ -229,7 +226,7 @@ impl Set {
     /// One step of SSCAN: shows the members around `cursor`, or all of a compact form, and answers the
     /// next cursor, 0 at the end.
     pub fn scan(&self, cursor: u64, mut show: impl FnMut(Str<'_>)) -> u64 {
-        match &self.0 {
+        match self.as_form() {
             Form::Table(table) => table.scan(cursor, |member| show(Str::Bytes(member.key()))),
             Form::Ints(_) | Form::Pack(_) => {
                 self.iter().for_each(show);
@@ -238,9 +235,42 @@ impl Set {
         }
     }
 
+    fn ints(ints: Intset) -> Self {
+        Self::hold(Any::Intset(ints))
+    }
+
+    fn pack(mut pack: Listpack) -> Self {
+        pack.set_mark(mark::SET);
+        Self::hold(Any::Listpack(pack))
+    }
+
+    fn table(table: Dict<Member>) -> Self {
+        Self::hold(Members(Box::new(table)))
+    }
+
+    #[inline]
+    fn as_form(&self) -> Form<&Intset, &Listpack, &Dict<Member>> {
+        match self.view() {
+            Any::Intset(ints) => Form::Ints(ints),
+            Any::Listpack(pack) => Form::Pack(pack),
+            Members(table) => Form::Table(table),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> Form<&mut Intset, &mut Listpack, &mut Dict<Member>> {
+        match self.view_mut() {
+            Any::Intset(ints) => Form::Ints(ints),
+            Any::Listpack(pack) => Form::Pack(pack),
+            Members(table) => Form::Table(table),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
     /// How it is held.
     pub fn form(&self) -> SetForm<'_> {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(ints) => SetForm::Ints(ints),
             Form::Pack(pack) => SetForm::Pack(pack),
             Form::Table(table) => SetForm::Table(table),
@@ -249,7 +279,7 @@ impl Set {
 
     /// Makes room for a member that is no integer.
     fn leave_ints(&mut self, member: &[u8], limits: &Limits) {
-        let Form::Ints(ints) = &self.0 else { return };
+        let Form::Ints(ints) = self.as_form() else { return };
         let ends = ints.first().into_iter().chain(ints.last());
         let longest = ends.map(num::i64_len).chain([member.len()]).max();
         let fits = ints.len() < limits.set_max_listpack_entries
@@ -257,7 +287,7 @@ impl Set {
         if fits {
             let mut pack = Listpack::new();
             ints.iter().for_each(|n| pack.push_back_int(n));
-            self.0 = Form::Pack(pack);
+            *self = Self::pack(pack);
         } else {
             self.make_table(1, limits);
         }
@@ -270,7 +300,7 @@ impl Set {
         for member in self.iter() {
             add_to(&mut table, member.bytes(&mut itoa::Buffer::new()));
         }
-        self.0 = Form::Table(Box::new(table));
+        *self = Self::table(table);
     }
 }
 
@@ -284,25 +314,19 @@ impl Collection for Set {
     const TYPE: Type = Type::Set;
 
     fn of(value: &Value) -> Option<&Self> {
-        match value {
-            Value::Set(set) => Some(set),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part())
     }
 
     fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        match value {
-            Value::Set(set) => Some(set),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part_mut())
     }
 
     fn into_value(self) -> Value {
-        Value::Set(self)
+        self.into_part()
     }
 
     fn len(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(ints) => ints.len(),
             Form::Pack(pack) => pack.len(),
             Form::Table(table) => table.len(),
@@ -310,7 +334,7 @@ impl Collection for Set {
     }
 
     fn encoding_name(&self) -> &'static str {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(_) => "intset",
             Form::Pack(_) => "listpack",
             Form::Table(_) => "hashtable",
@@ -319,7 +343,7 @@ impl Collection for Set {
 
     /// That of a large table's members is estimated from some of them.
     fn memory(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(ints) => ints.alloc_size(),
             Form::Pack(pack) => pack.alloc_size(),
             Form::Table(table) => {
@@ -332,7 +356,7 @@ impl Collection for Set {
     }
 
     fn is_slow_to_free(&self) -> bool {
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(ints) => ints.alloc_size() >= SLOW_TO_UNMAP,
             Form::Pack(pack) => pack.alloc_size() >= SLOW_TO_UNMAP,
             Form::Table(table) => table.len() > SLOW_TO_FREE,
@@ -340,25 +364,25 @@ impl Collection for Set {
     }
 
     fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Table(table) => table.take_husk().map(|husk| Box::new(husk) as _),
             Form::Ints(_) | Form::Pack(_) => None,
         }
     }
 }
 
-impl Clone for Form {
+impl Clone for Set {
     fn clone(&self) -> Self {
-        match self {
-            Self::Ints(ints) => Self::Ints(ints.clone()),
-            Self::Pack(pack) => Self::Pack(pack.clone()),
-            Self::Table(table) => {
+        match self.as_form() {
+            Form::Ints(ints) => Self::ints(ints.clone()),
+            Form::Pack(pack) => Self::pack(pack.clone()),
+            Form::Table(table) => {
                 let mut copy = Dict::new(table.seed());
                 copy.expand(table.len());
                 for member in table.iter() {
-                    copy.insert_unique(table.hash(member.key()), new_member(member.key()));
+                    copy.insert_unique(table.hash(member.key()), Member::new(member.key()));
                 }
-                Self::Table(Box::new(copy))
+                Self::table(copy)
             }
         }
     }
@@ -432,7 +456,7 @@ fn add_to(table: &mut Dict<Member>, member: &[u8]) -> bool {
     match table.entry(table.hash(member), member) {
         Slot::Occupied(_) => false,
         Slot::Vacant(place) => {
-            place.insert(new_member(member));
+            place.insert(Member::new(member));
             true
         }
     }

@@ -46,7 +46,7 @@ impl Set {
         if self.is_empty() {
             return None;
         }
-        match &self.0 {
+        match self.as_form() {
             Form::Ints(ints) => ints.get(rng.random_range(0..ints.len())).map(Str::Int),
             Form::Pack(pack) => {
                 let at = pack.seek(rng.random_range(0..pack.len()) as isize)?;
@@ -62,7 +62,7 @@ impl Set {
     /// Shows `count` members chosen at random, each anew: some may come several times.
     pub fn draw(&self, count: u64, rng: &mut impl Rng, mut show: impl FnMut(Str<'_>)) {
         // A listpack is walked to any of its members: for many draws it is walked once.
-        let walked: Vec<_> = match &self.0 {
+        let walked: Vec<_> = match self.as_form() {
             Form::Pack(_) if count > 1 => self.iter().collect(),
             _ => Vec::new(),
         };
@@ -79,7 +79,7 @@ impl Set {
     /// Shows `count` different members chosen at random, or all if there are no more.
     pub fn sample(&self, count: usize, rng: &mut impl Rng, mut show: impl FnMut(Str<'_>)) {
         let len = self.len();
-        match &self.0 {
+        match self.as_form() {
             Form::Table(table) if count < len / DRAW_BELOW => {
                 let mut seen = BTreeSet::new();
                 while seen.len() < count {
@@ -99,7 +99,7 @@ impl Set {
 
     /// Takes a member chosen at random out, and shows it.
     pub fn pop(&mut self, rng: &mut impl Rng, show: impl FnOnce(Str<'_>)) {
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Table(table) => {
                 let Some(member) = table.random(&mut || rng.next_u64()) else { return };
                 let member = SmallVec::<[u8; STACK_MEMBER]>::from_slice(member.key());
@@ -133,7 +133,7 @@ impl Set {
     ) -> Option<Self> {
         let stay = self.len() - count;
         let mut selection = Selection::new(count, self.len());
-        match &mut self.0 {
+        match self.form_mut() {
             Form::Ints(ints) => {
                 let mut kept = Intset::new();
                 for n in ints.iter() {
@@ -143,7 +143,7 @@ impl Set {
                         kept.insert(n);
                     }
                 }
-                *ints = kept;
+                *self = Self::ints(kept);
             }
             Form::Pack(pack) => {
                 let mut kept = Listpack::new();
@@ -154,7 +154,7 @@ impl Set {
                         kept.push_back(item.bytes(&mut itoa::Buffer::new()));
                     }
                 }
-                *pack = kept;
+                *self = Self::pack(kept);
             }
             Form::Table(_) if stay * REBUILD_ABOVE <= count => {
                 let mut kept = Self::new_pack();

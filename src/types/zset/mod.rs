@@ -7,9 +7,12 @@ mod packed;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::ops::Range;
 
-use super::{Collection, Limits, Type, Value};
+use super::value::{OTHER_FORM, Tree, mark};
+use super::{Collection, Kinds, Limits, Type, Value, part};
+use crate::ds::handle::{Any, OneOf};
 use crate::ds::listpack::Listpack;
 use crate::ds::skiplist::Skiplist;
 pub use bounds::{LexBound, LexRange, ScoreRange};
@@ -18,16 +21,13 @@ pub use elements::{Element, Elements};
 use packed::Pairs;
 
 /// Members with scores, in order of score and then of bytes.
-#[derive(Debug, Clone)]
-pub struct Zset(Encoding);
+pub type Zset = OneOf<Kinds, part::Zset>;
 
-#[derive(Debug, Clone)]
-enum Encoding {
-    Packed(Listpack),
-    Tree(Box<Skiplist>),
+#[derive(Debug)]
+enum Encoding<P, T> {
+    Packed(P),
+    Tree(T),
 }
-
-const _: () = assert!(size_of::<Zset>() <= 24, "a value is small");
 
 /// What ZADD's options ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl AddOptions {
 impl Zset {
     /// An empty one, a listpack.
     pub fn new() -> Self {
-        Self(Encoding::Packed(Listpack::new()))
+        Self::packed(Listpack::new())
     }
 
     /// An empty one, in the encoding that so many members need, of which the longest has so many
@@ -101,7 +101,7 @@ impl Zset {
         if !packed::is_sound(&pack) {
             return None;
         }
-        let mut zset = Self(Encoding::Packed(pack));
+        let mut zset = Self::packed(pack);
         if zset.len() > limits.zset_max_listpack_entries {
             zset.convert(limits, 0);
         }
@@ -121,7 +121,7 @@ impl Zset {
     /// The same set as a listpack if it is small enough for one: the results of commands that
     /// cannot know beforehand how large they become.
     pub fn compacted(self, limits: &Limits) -> Self {
-        let Encoding::Tree(tree) = &self.0 else { return self };
+        let Encoding::Tree(tree) = self.as_form() else { return self };
         if tree.len() > limits.zset_max_listpack_entries
             || tree.iter().any(|(member, _)| member.len() > limits.zset_max_listpack_value)
             || tree.iter().map(|(member, _)| member.len()).sum::<usize>() > Listpack::SIZE_MAX
@@ -132,7 +132,7 @@ impl Zset {
         for (member, score) in tree.iter() {
             packed::insert(&mut pack, member, score);
         }
-        Self(Encoding::Packed(pack))
+        Self::packed(pack)
     }
 
     /// Adds a member or changes its score, as far as `options` allow. `score` must not be NaN.
@@ -143,7 +143,7 @@ impl Zset {
         score: f64,
         options: AddOptions,
     ) -> Result<Added, NotANumber> {
-        let tree = match &mut self.0 {
+        let tree = match self.form_mut() {
             Encoding::Tree(tree) => tree,
             Encoding::Packed(pack) => {
                 let found = packed::find(pack, member);
@@ -172,7 +172,7 @@ impl Zset {
 
     /// Gives a member its score, and adds it if it is new; returns its former score.
     pub fn insert(&mut self, limits: &Limits, member: &[u8], score: f64) -> Option<f64> {
-        match &mut self.0 {
+        match self.form_mut() {
             Encoding::Tree(tree) => tree.insert(member, score),
             Encoding::Packed(pack) => {
                 let Some(found) = packed::find(pack, member) else {
@@ -188,7 +188,7 @@ impl Zset {
 
     /// Adds a member that is not there, and converts a listpack before if it is too much for one.
     fn insert_new(&mut self, limits: &Limits, member: &[u8], score: f64) {
-        if let Encoding::Packed(pack) = &mut self.0
+        if let Encoding::Packed(pack) = self.form_mut()
             && packed::len(pack) < limits.zset_max_listpack_entries
             && member.len() <= limits.zset_max_listpack_value
             && pack.byte_len() + member.len() <= Listpack::SIZE_MAX
@@ -201,17 +201,17 @@ impl Zset {
 
     /// Makes it a skiplist, with room for so many more members.
     fn convert(&mut self, limits: &Limits, more: usize) -> &mut Skiplist {
-        if let Encoding::Packed(pack) = &self.0 {
+        if let Encoding::Packed(pack) = self.as_form() {
             let len = packed::len(pack);
-            let mut tree = Box::new(Skiplist::new(limits.seed));
+            let mut tree = Skiplist::new(limits.seed);
             tree.reserve(len + more);
             let mut digits = itoa::Buffer::new();
             for Element { member, score } in Pairs::new(pack, 0..len) {
                 tree.insert(member.bytes(&mut digits), score);
             }
-            self.0 = Encoding::Tree(tree);
+            *self = Self::tree(tree);
         }
-        match &mut self.0 {
+        match self.form_mut() {
             Encoding::Tree(tree) => tree,
             Encoding::Packed(_) => unreachable!("it was just converted"),
         }
@@ -219,7 +219,7 @@ impl Zset {
 
     /// Removes a member; returns its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        match &mut self.0 {
+        match self.form_mut() {
             Encoding::Tree(tree) => tree.remove(member),
             Encoding::Packed(pack) => {
                 let found = packed::find(pack, member)?;
@@ -234,7 +234,7 @@ impl Zset {
     /// # Panics
     /// If the range reaches past the end.
     pub fn remove_range(&mut self, ranks: Range<usize>, mut removed: impl FnMut(Element<'_>)) {
-        match &mut self.0 {
+        match self.form_mut() {
             Encoding::Tree(tree) => {
                 tree.remove_range(ranks, |member, score| removed((member, score).into()));
             }
@@ -249,7 +249,7 @@ impl Zset {
 
     /// The score of a member.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => tree.score(member),
             Encoding::Packed(pack) => packed::find(pack, member).map(|found| found.score),
         }
@@ -257,7 +257,7 @@ impl Zset {
 
     /// The rank of a member, 0 for the lowest, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => tree.rank(member),
             Encoding::Packed(_) => {
                 let is_it = |(_, element): &(usize, Element<'_>)| element.member.equals(member);
@@ -268,7 +268,7 @@ impl Zset {
 
     /// The element of this rank.
     pub fn get(&self, rank: usize) -> Option<Element<'_>> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => tree.get(rank).map(Element::from),
             Encoding::Packed(_) if rank < self.len() => self.range(rank..rank + 1).next(),
             Encoding::Packed(_) => None,
@@ -277,7 +277,7 @@ impl Zset {
 
     /// The ranks of the elements whose scores are in a range.
     pub fn ranks_by_score(&self, range: &ScoreRange) -> Range<usize> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => {
                 let start = tree.rank_by_score(|score| range.is_after(score));
                 start..tree.rank_by_score(|score| range.reaches(score)).max(start)
@@ -291,7 +291,7 @@ impl Zset {
 
     /// The ranks of the elements whose members are in a range.
     pub fn ranks_by_lex(&self, range: &LexRange<'_>) -> Range<usize> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => {
                 let start = tree.rank_by(|_, member| range.is_after(member));
                 start..tree.rank_by(|_, member| range.reaches(member)).max(start)
@@ -321,7 +321,7 @@ impl Zset {
     /// # Panics
     /// If the range reaches past the end.
     pub fn range(&self, ranks: Range<usize>) -> Elements<'_> {
-        Elements(match &self.0 {
+        Elements(match self.as_form() {
             Encoding::Packed(pack) => Form::Packed(Pairs::new(pack, ranks)),
             Encoding::Tree(tree) => Form::Tree(tree.range(ranks)),
         })
@@ -334,7 +334,7 @@ impl Zset {
 
     /// An element chosen at random, each with exactly the same probability.
     pub fn random(&self, rng: &mut impl FnMut() -> u64) -> Option<Element<'_>> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => tree.random(rng).map(Element::from),
             Encoding::Packed(_) => {
                 let len = self.len() as u64;
@@ -350,7 +350,7 @@ impl Zset {
     /// One step of a scan from `cursor`, 0 at first: hands some elements to `emit` and returns the
     /// next cursor, 0 at the end. A listpack is handed out in one step.
     pub fn scan(&self, cursor: u64, mut emit: impl FnMut(Element<'_>)) -> u64 {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Tree(tree) => tree.scan(cursor, |member, score| emit((member, score).into())),
             Encoding::Packed(_) => {
                 self.iter().for_each(emit);
@@ -359,9 +359,36 @@ impl Zset {
         }
     }
 
+    fn packed(mut pack: Listpack) -> Self {
+        pack.set_mark(mark::ZSET);
+        Self::hold(Any::Listpack(pack))
+    }
+
+    fn tree(tree: Skiplist) -> Self {
+        Self::hold(Tree(Box::new(tree)))
+    }
+
+    #[inline]
+    fn as_form(&self) -> Encoding<&Listpack, &Skiplist> {
+        match self.view() {
+            Any::Listpack(pack) => Encoding::Packed(pack),
+            Tree(tree) => Encoding::Tree(tree),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> Encoding<&mut Listpack, &mut Skiplist> {
+        match self.view_mut() {
+            Any::Listpack(pack) => Encoding::Packed(pack),
+            Tree(tree) => Encoding::Tree(tree),
+            _ => unreachable!("{OTHER_FORM}"),
+        }
+    }
+
     /// The listpack that holds it, if one does.
     pub fn as_listpack(&self) -> Option<&Listpack> {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Packed(pack) => Some(pack),
             Encoding::Tree(_) => None,
         }
@@ -374,43 +401,52 @@ impl Default for Zset {
     }
 }
 
+impl Clone for Zset {
+    fn clone(&self) -> Self {
+        match self.as_form() {
+            Encoding::Packed(pack) => Self::packed(pack.clone()),
+            Encoding::Tree(tree) => Self::tree(tree.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for Zset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_form().fmt(f)
+    }
+}
+
 impl Collection for Zset {
     const TYPE: Type = Type::Zset;
 
     fn of(value: &Value) -> Option<&Self> {
-        match value {
-            Value::Zset(zset) => Some(zset),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part())
     }
 
     fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        match value {
-            Value::Zset(zset) => Some(zset),
-            _ => None,
-        }
+        (value.kind() == Self::TYPE).then(|| value.as_part_mut())
     }
 
     fn into_value(self) -> Value {
-        Value::Zset(self)
+        self.into_part()
     }
 
     fn len(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Packed(pack) => packed::len(pack),
             Encoding::Tree(tree) => tree.len(),
         }
     }
 
     fn encoding_name(&self) -> &'static str {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Packed(_) => "listpack",
             Encoding::Tree(_) => "skiplist",
         }
     }
 
     fn memory(&self) -> usize {
-        match &self.0 {
+        match self.as_form() {
             Encoding::Packed(pack) => pack.alloc_size(),
             Encoding::Tree(tree) => size_of::<Skiplist>() + tree.memory(),
         }
@@ -419,14 +455,14 @@ impl Collection for Zset {
     fn is_slow_to_free(&self) -> bool {
         /// Each has an allocation of its own.
         const FEW_MEMBERS: usize = 64;
-        match &self.0 {
+        match self.as_form() {
             Encoding::Packed(pack) => pack.alloc_size() >= 1 << 20,
             Encoding::Tree(tree) => tree.len() > FEW_MEMBERS,
         }
     }
 
     fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
-        match &mut self.0 {
+        match self.form_mut() {
             Encoding::Packed(_) => None,
             Encoding::Tree(tree) => Some(Box::new(tree.take_husk()?)),
         }
