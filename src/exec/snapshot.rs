@@ -49,7 +49,8 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     let head = head(s, &job);
     let (out, parts) = mpsc::channel::<Part>();
     let databases = s.keyspace.len() as u32;
-    let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out);
+    let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out)
+        .for_version(s.config.rdb_version.number());
     let in_flight = snapshot.in_flight();
     s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
     let Job { purpose, target, .. } = job;
@@ -112,7 +113,7 @@ pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
 fn head(s: &Server, job: &Job) -> Vec<u8> {
     let mut head = Vec::new();
     let Format::Rdb(_) = job.format;
-    let version = u16::try_from(s.config.rdb_version).unwrap_or(crate::persist::rdb::VERSION);
+    let version = s.config.rdb_version.number();
     head.extend_from_slice(sections::magic(version).as_bytes());
     let mut out = Encoder::new(&mut head, None);
     sections::aux(&mut out, "redis-ver", REDIS_VERSION);

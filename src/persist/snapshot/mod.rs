@@ -92,6 +92,7 @@ enum Source {
 pub struct Snapshot {
     epoch: u8,
     format: Format,
+    version: u16,
     /// When it began, ms since the epoch.
     began_ms: u64,
     /// Where parts go; `None` once nobody wants them.
@@ -124,6 +125,7 @@ impl Snapshot {
         Self {
             epoch,
             format,
+            version: crate::persist::rdb::VERSION,
             began_ms,
             out: Some(out),
             in_flight: InFlight::default(),
@@ -136,6 +138,13 @@ impl Snapshot {
             keys: 0,
             spent: None,
         }
+    }
+
+    /// The same, in the forms of this version of the format.
+    #[must_use]
+    pub fn for_version(mut self, version: u16) -> Self {
+        self.version = version;
+        self
     }
 
     /// What was sent and is not written yet.
@@ -159,7 +168,8 @@ impl Snapshot {
         if self.out.is_none() {
             return;
         }
-        let mut encoder = Encoder::deferring(&mut self.part, &mut self.places);
+        let mut encoder =
+            Encoder::deferring(&mut self.part, &mut self.places).for_version(self.version);
         if self.selected != Some(db) {
             self.selected = Some(db);
             sections::select_db(&mut encoder, db);
