@@ -12,8 +12,8 @@ use super::table::{Effect, Flags, Row, options};
 use super::value::{MemoryOrPercent, Rule, TextCheck};
 use super::words::{
     AclPubsubDefault, AppendFsync, DisklessLoad, EndpointType, EvictionPolicy, Guard, LogFormat,
-    LogLevel, OomScoreAdj, PropagationError, SanitizePayload, Supervised, SyslogFacility,
-    TlsAuthClients,
+    LogLevel, OomScoreAdj, PropagationError, RdbVersion, SanitizePayload, Supervised,
+    SyslogFacility, TlsAuthClients,
 };
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -378,8 +378,8 @@ options! {
     rdbchecksum: bool = true;
     "rdbchecksum", BOOL, [IMMUTABLE], Now;
     /// Format number of the file: 9 is Redis 5's, 10 that of 7.0, 11 that of 7.2.
-    rdb_version: u32 = 11;
-    "rdb-version", int(9, 11), [], Later;
+    rdb_version: RdbVersion = RdbVersion::V11;
+    "rdb-version", WORD, [], Now;
     /// Whose payloads are checked in depth.
     sanitize_dump_payload: SanitizePayload = SanitizePayload::No;
     "sanitize-dump-payload", WORD, [], Later;

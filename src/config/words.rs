@@ -134,6 +134,20 @@ words! {
         No = "no",
     }
 
+    /// A version of the RDB format.
+    RdbVersion {
+        /// Redis 5.0's.
+        V9 = "9",
+        /// Redis 7.0's.
+        V10 = "10",
+        /// Redis 7.2's.
+        V11 = "11",
+        /// Redis 7.4's.
+        V12 = "12",
+        /// Valkey 9.0's.
+        V80 = "80",
+    }
+
     /// Which keys go when memory is short.
     EvictionPolicy {
         /// Least recently used keys with a deadline.
@@ -220,6 +234,19 @@ words! {
         Panic = "panic",
         /// A replica stops.
         PanicOnReplicas = "panic-on-replicas",
+    }
+}
+
+impl RdbVersion {
+    /// Its number.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::V9 => 9,
+            Self::V10 => 10,
+            Self::V11 => 11,
+            Self::V12 => 12,
+            Self::V80 => 80,
+        }
     }
 }
 

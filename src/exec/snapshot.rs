@@ -51,7 +51,8 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     let head = head(s, job.purpose, job.format);
     let (out, parts) = mpsc::channel::<Part>();
     let databases = s.keyspace.len() as u32;
-    let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out);
+    let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out)
+        .for_version(s.config.rdb_version.number());
     let in_flight = snapshot.in_flight();
     s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
     let Job { purpose, target, .. } = job;
@@ -146,7 +147,7 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
         return head;
     }
     let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };
-    let version = u16::try_from(s.config.rdb_version).unwrap_or(crate::persist::rdb::VERSION);
+    let version = s.config.rdb_version.number();
     head.extend_from_slice(sections::magic(version).as_bytes());
     let mut out = Encoder::new(&mut head, None);
     sections::aux(&mut out, "redis-ver", REDIS_VERSION);

@@ -141,6 +141,7 @@ impl Server {
             ..self.config.limits(self.limits.seed)
         };
         self.stats.configure(&self.config);
+        self.dumper.set_version(self.config.rdb_version.number());
         self.persist.loading.pace.set(self.config.key_load_delay);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
         let flags = self.config.notify_keyspace_events;

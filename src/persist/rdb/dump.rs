@@ -43,8 +43,8 @@ impl From<LoadError> for PayloadError {
 }
 
 /// Makes payloads, one after another, with one table of the compressor.
-#[derive(Default)]
 pub struct Dumper {
+    version: u16,
     /// Made when first needed: its table is large.
     compressor: Option<Compressor>,
 }
@@ -55,12 +55,23 @@ impl std::fmt::Debug for Dumper {
     }
 }
 
+impl Default for Dumper {
+    fn default() -> Self {
+        Self { version: VERSION, compressor: None }
+    }
+}
+
 impl Dumper {
+    /// Makes payloads of this version from now on.
+    pub fn set_version(&mut self, version: u16) {
+        self.version = version;
+    }
+
     /// The payload of `value`; with `compress`, longer strings in it are compressed.
     #[must_use]
     pub fn dump<'v>(&mut self, value: impl Into<Saved<'v>>, compress: bool) -> Vec<u8> {
         let mut payload = self.value(value, compress);
-        payload.extend_from_slice(&VERSION.to_le_bytes());
+        payload.extend_from_slice(&self.version.to_le_bytes());
         let checksum = crc64(0, &payload);
         payload.extend_from_slice(&checksum.to_le_bytes());
         payload
@@ -71,7 +82,8 @@ impl Dumper {
     pub fn value<'v>(&mut self, value: impl Into<Saved<'v>>, compress: bool) -> Vec<u8> {
         let compressor = compress.then(|| self.compressor.get_or_insert_default());
         let mut out = Vec::new();
-        save(value.into(), None, &mut Encoder::new(&mut out, compressor));
+        let mut encoder = Encoder::new(&mut out, compressor).for_version(self.version);
+        save(value.into(), None, &mut encoder);
         out
     }
 }

@@ -1,7 +1,7 @@
 //! Writing lengths and strings, with Redis's choices of encoding: the same value gives the same
 //! bytes.
 
-use super::code;
+use super::{VERSION, code};
 use crate::stdx::lzf::Compressor;
 
 /// The longest text of a 32-bit integer.
@@ -15,6 +15,7 @@ const COMPRESSION_GAIN_MIN: usize = 4;
 pub struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     compression: Compression<'a>,
+    version: u16,
     /// Where a string is compressed before its compressed length is known.
     compressed: Vec<u8>,
 }
@@ -51,13 +52,30 @@ impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`, and compresses strings if it has a compressor.
     pub fn new(out: &'a mut Vec<u8>, compressor: Option<&'a mut Compressor>) -> Self {
         let compression = compressor.map_or(Compression::Off, Compression::Now);
-        Self { out, compression, compressed: Vec::new() }
+        Self { out, compression, version: VERSION, compressed: Vec::new() }
     }
 
     /// An encoder that leaves compression to [`compress`], and notes in `places`, in order, which strings
     /// are long enough for it.
     pub fn deferring(out: &'a mut Vec<u8>, places: &'a mut Vec<Verbatim>) -> Self {
-        Self { out, compression: Compression::Later(places), compressed: Vec::new() }
+        Self {
+            out,
+            compression: Compression::Later(places),
+            version: VERSION,
+            compressed: Vec::new(),
+        }
+    }
+
+    /// The same, for values in the forms that this version of the format has.
+    #[must_use]
+    pub fn for_version(mut self, version: u16) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The version that is written.
+    pub(super) fn version(&self) -> u16 {
+        self.version
     }
 
     /// Writes one byte as it is.

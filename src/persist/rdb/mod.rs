@@ -52,11 +52,14 @@ mod load;
 pub mod object;
 pub mod pieces;
 mod save;
+#[cfg(test)]
+mod tests;
+mod ziplist;
 
 pub use dump::{Dumper, PayloadError, restore};
 pub use object::{Loaded, Saved};
 
-/// The version of the format that is written: Redis 7.2's.
+/// The version of the format that is written unless another is asked for: Redis 7.2's.
 pub const VERSION: u16 = 11;
 
 /// Whether a file or payload of this version can be read: Redis's up to 8.x, and Valkey 9's, which

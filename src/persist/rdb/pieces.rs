@@ -5,8 +5,9 @@
 //! set's members, which has no meaning.
 
 use super::encode::Encoder;
+use super::is_of_valkey;
 use super::object::type_byte;
-use super::save::{field as save_field, item, node};
+use super::save::{FIRST_WITH_LISTPACKS, START_OF_TIME, field as save_field, item, node};
 use crate::ds::entry::ValueRef;
 use crate::types::{Collection, Entry, Hash, List, ListForm, Set, SetForm, View, Zset};
 use bytes::Bytes;
@@ -50,18 +51,22 @@ pub enum Piece {
     Text(Bytes),
 }
 
-/// Whether writing the value at once would take long.
-pub fn is_big(entry: &Entry) -> bool {
+/// Whether writing the value at once would take long. In versions of the format that lack its usual form it
+/// is written at once all the same.
+pub fn is_big(entry: &Entry, version: u16) -> bool {
     let ValueRef::Other(value) = entry.value() else { return false };
     match value.as_is() {
         View::Raw(text) => text.len() > TEXT,
         View::Shared(text) => text.len() > TEXT,
         View::List(list) => match list.form() {
             ListForm::Packed(_) => false,
-            ListForm::Quick(list) => list.node_count() > NODES,
+            ListForm::Quick(list) => version >= FIRST_WITH_LISTPACKS && list.node_count() > NODES,
         },
         View::Set(set) => matches!(set.form(), SetForm::Table(table) if table.len() > ELEMENTS),
-        View::Hash(hash) => hash.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
+        View::Hash(hash) => {
+            let usual = hash.next_deadline().is_none() || !is_of_valkey(version);
+            usual && hash.as_listpack().is_none() && value.elements() > Some(ELEMENTS)
+        }
         View::Zset(zset) => zset.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
     }
 }
@@ -135,8 +140,6 @@ impl Pieces {
     }
 
     fn hash(&mut self, key: &[u8], hash: &Hash, out: &mut Encoder<'_>) -> Piece {
-        /// Every field is written: at this time none is over.
-        const START_OF_TIME: u64 = 0;
         let first = hash.next_deadline();
         let cursor = self.cursor(|| {
             begin(first.map_or(type_byte::HASH, |_| type_byte::HASH_METADATA), key, out);

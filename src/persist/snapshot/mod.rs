@@ -124,6 +124,7 @@ enum Source {
 pub struct Snapshot {
     epoch: u8,
     format: Format,
+    version: u16,
     /// When it began, ms since the epoch.
     began_ms: u64,
     /// Where parts go; `None` once nobody wants them.
@@ -151,14 +152,17 @@ impl Lane {
         if self.selected != Some(db) {
             self.selected = Some(db);
             match format {
-                Format::Rdb(_) => sections::select_db(&mut self.encoder(), db),
+                Format::Rdb(_) => sections::select_db(
+                    &mut Encoder::deferring(&mut self.bytes, &mut self.places),
+                    db,
+                ),
                 Format::Commands => rewrite::select(&mut self.bytes, db),
             }
         }
     }
 
-    fn encoder(&mut self) -> Encoder<'_> {
-        Encoder::deferring(&mut self.bytes, &mut self.places)
+    fn encoder(&mut self, version: u16) -> Encoder<'_> {
+        Encoder::deferring(&mut self.bytes, &mut self.places).for_version(version)
     }
 
     /// Takes what is in another.
@@ -205,6 +209,7 @@ impl Snapshot {
         Self {
             epoch,
             format,
+            version: crate::persist::rdb::VERSION,
             began_ms,
             out: Some(out),
             in_flight: InFlight::default(),
@@ -219,6 +224,13 @@ impl Snapshot {
             served: 0,
             spent: None,
         }
+    }
+
+    /// The same, in the forms of this version of the format.
+    #[must_use]
+    pub fn for_version(mut self, version: u16) -> Self {
+        self.version = version;
+        self
     }
 
     /// What was sent and is not written yet.
@@ -258,7 +270,7 @@ impl Snapshot {
         lane.select(db, self.format);
         match self.format {
             Format::Rdb(usage) => {
-                sections::key(&mut lane.encoder(), entry, usage, self.began_ms);
+                sections::key(&mut lane.encoder(self.version), entry, usage, self.began_ms);
             }
             Format::Commands => rewrite::entry(&mut lane.bytes, entry),
         }
@@ -299,9 +311,9 @@ impl Snapshot {
         };
         if big.pieces.is_at_start() {
             self.lane.select(big.db, self.format);
-            sections::attributes(&mut self.lane.encoder(), entry, usage, self.began_ms);
+            sections::attributes(&mut self.lane.encoder(self.version), entry, usage, self.began_ms);
         }
-        let piece = big.pieces.write(entry, &mut self.lane.encoder());
+        let piece = big.pieces.write(entry, &mut self.lane.encoder(self.version));
         if piece == Piece::More {
             self.send_if_full();
             return false;
@@ -420,7 +432,10 @@ impl Capture for Snapshot {
     fn awaits(&self, entry: &Entry) -> bool {
         // Commands are written a value at a time.
         let in_pieces = self.format != Format::Commands;
-        in_pieces && self.out.is_some() && entry.epoch() != self.epoch && is_big(entry)
+        in_pieces
+            && self.out.is_some()
+            && entry.epoch() != self.epoch
+            && is_big(entry, self.version)
     }
 
     fn hurry(&mut self, db: u32, key: &[u8]) {
