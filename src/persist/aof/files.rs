@@ -389,9 +389,9 @@ impl Folder {
         let Names { dir, file } = &self.names;
         self.disk.create_dir(dir)?;
         self.disk.sync_dir(folder_of(dir))?;
-        let mut manifest = Manifest::default();
-        manifest.base_seq = OLD_STYLE_SEQ;
-        manifest.base = Some(Piece { name: file.clone(), seq: OLD_STYLE_SEQ });
+        let base = Piece { name: file.clone(), seq: OLD_STYLE_SEQ };
+        let manifest =
+            Manifest { base_seq: OLD_STYLE_SEQ, base: Some(base), ..Manifest::default() };
         self.write(&manifest)?;
         self.disk.rename(Path::new(file), &self.names.path(file))?;
         self.disk.sync_dir(dir)?;
