@@ -11,10 +11,10 @@
 //! Nothing may pause the server for more than 1 ms.
 //!
 //! # Giving back
-//! The kernel takes 0.1 to 0.3 ms a megabyte to take pages back. One that does not preempt its own work
-//! lets nobody else have the CPU before it has come to one of few places inside, some 40 MB apart:
-//! where the loop shares a CPU with the freeing thread, it stood for up to 5 ms. So memory goes back
-//! in pieces of [`PIECE`] bytes, and between two of them the CPU is free for whoever waits.
+//! The kernel takes about 0.1 ms a megabyte to take pages back, more on a busy machine. One that does not
+//! preempt its own work lets nobody else have the CPU before it comes to one of few places inside: so
+//! where the loop shares a CPU with the freeing thread, it waits. So memory goes back in pieces of
+//! [`PIECE`] bytes, and between two of them the CPU is free for whoever waits.
 #![expect(unsafe_code, reason = "mmap, munmap and madvise")]
 
 use std::ptr::NonNull;
