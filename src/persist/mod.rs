@@ -3,6 +3,7 @@
 //! Nothing here touches a file but through [`disk::Disk`], and nothing starts a thread: `net` carries out what
 //! takes time, and tells the state machines in `exec` how it ended.
 
+pub mod aof;
 pub mod disk;
 pub mod info;
 pub mod rdb;
