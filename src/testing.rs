@@ -4,12 +4,16 @@ use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{call, clients, cron, reconfigure, table};
+use crate::exec::{call, clients, cron, reconfigure, save, snapshot, table};
+use crate::keyspace::Reading;
+use crate::persist::disk::Simulated;
+use crate::persist::snapshot::write;
 use crate::resp::{Argv, CmdError};
 use crate::server::{Facts, Server, Timer};
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// When every test begins: 14 November 2023, 22:13:20 UTC.
 const START_MS: u64 = 1_700_000_000_000;
@@ -34,6 +38,7 @@ impl InProcess {
             Facts { pid: 1, run_id: "0".repeat(40), started_ms: START_MS, ..Facts::default() };
         let mut server = Server::new(config, table::describe(), facts, Timer::still(), seed);
         server.keyspace.shared.set_now_us(START_MS * 1000);
+        server.persist.disk = Arc::new(Simulated::default());
         Self {
             server,
             scratch: Scratch::default(),
@@ -144,6 +149,14 @@ impl InProcess {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::WriteSnapshot => save_in_background(server),
+                Action::Save { client } => {
+                    let saved = save_now(server);
+                    save::answer(server, Some(client), saved);
+                }
+                Action::SnapshotEnded { purpose, result } => {
+                    snapshot::ended(server, purpose, result);
+                }
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));
                 }
@@ -168,6 +181,21 @@ impl InProcess {
             clients::leave(&mut self.server, id);
         }
     }
+}
+
+/// Takes the snapshots that have begun to their end, as if nothing happened meanwhile.
+fn save_in_background(s: &mut Server) {
+    for task in s.persist.snapshots.take_tasks() {
+        while snapshot::slice(s) == Reading::More {}
+        let result = write(&*s.persist.disk, &task.target, &task.parts, &task.in_flight);
+        snapshot::ended(s, task.purpose, result);
+    }
+}
+
+fn save_now(s: &mut Server) -> bool {
+    let begun = save::begin_now(s).is_ok();
+    save_in_background(s);
+    begun && s.persist.saving.last_ok
 }
 
 /// A feed that writes down what it is given; its clones share what they wrote.

@@ -41,6 +41,16 @@ const GEOSEARCH_RENAMED: &[&str] = &[
 
 const DIFFERENCES: &[Difference] = &[
     Difference {
+        command: "bgsave",
+        lines: &[
+            "+  arg cancel pure-token token=CANCEL since=8.1.0",
+            "+  arg schedule pure-token token=SCHEDULE since=3.2.2",
+            "+arg operation oneof optional",
+            "-arg schedule pure-token optional token=SCHEDULE since=3.2.2",
+        ],
+        reason: "Valkey 8.1 added CANCEL",
+    },
+    Difference {
         command: "set",
         lines: &[
             "+  arg ifdeq-digest string token=IFDEQ since=8.4.0",

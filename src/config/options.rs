@@ -367,16 +367,16 @@ options! {
 
     /// Conditions that start a snapshot.
     save: SavePoints = SavePoints::standard();
-    "save", Rule::Special, [MULTI_ARG], Later;
+    "save", Rule::Special, [MULTI_ARG], Now;
     /// Whether writes are refused after a failed snapshot.
     stop_writes_on_bgsave_error: bool = true;
-    "stop-writes-on-bgsave-error", BOOL, [], Later;
+    "stop-writes-on-bgsave-error", BOOL, [], Now;
     /// Whether strings are compressed.
     rdbcompression: bool = true;
-    "rdbcompression", BOOL, [], Later;
+    "rdbcompression", BOOL, [], Now;
     /// Whether the file ends in a checksum.
     rdbchecksum: bool = true;
-    "rdbchecksum", BOOL, [IMMUTABLE], Later;
+    "rdbchecksum", BOOL, [IMMUTABLE], Now;
     /// Format number of the file: 9 is Redis 5's, 10 that of 7.0, 11 that of 7.2.
     rdb_version: u32 = 11;
     "rdb-version", int(9, 11), [], Later;
@@ -385,16 +385,19 @@ options! {
     "sanitize-dump-payload", WORD, [], Later;
     /// File name.
     dbfilename: String = "dump.rdb".to_owned();
-    "dbfilename", checked(checks::dbfilename), [PROTECTED], Later;
+    "dbfilename", checked(checks::dbfilename), [PROTECTED], Now;
     /// Whether files made for replication are deleted where persistence is off.
     rdb_del_sync_files: bool = false;
     "rdb-del-sync-files", BOOL, [], Later;
     /// Whether the file is synced as it grows.
     rdb_save_incremental_fsync: bool = true;
-    "rdb-save-incremental-fsync", BOOL, [], Later;
+    "rdb-save-incremental-fsync", BOOL, [], Now;
+    /// Percentage of the loop's time that a snapshot takes while clients are served.
+    snapshot_loop_share: u32 = 20;
+    "snapshot-loop-share", int(1, 100), [], Now;
     /// Microseconds to wait after each key saved; for tests.
     rdb_key_save_delay: i32 = 0;
-    "rdb-key-save-delay", int(i32::MIN as i64, INT_MAX), [HIDDEN], Later;
+    "rdb-key-save-delay", int(i32::MIN as i64, INT_MAX), [HIDDEN], Now;
     /// Microseconds to wait after each key loaded; for tests.
     key_load_delay: i32 = 0;
     "key-load-delay", int(i32::MIN as i64, INT_MAX), [HIDDEN], Later;

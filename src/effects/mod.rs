@@ -47,8 +47,23 @@ pub enum Action {
     /// waits for it, if one does.
     #[expect(missing_docs, reason = "told above")]
     RewriteConfig { client: Option<ClientId>, missing: Missing },
+    /// Write the snapshots that have begun: `persist::snapshot::Snapshots` has their tasks.
+    WriteSnapshot,
+    /// A snapshot is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
+    #[expect(missing_docs, reason = "told above")]
+    SnapshotEnded { purpose: SnapshotPurpose, result: Result<u64, String> },
+    /// Save at once, with everybody waiting, and answer the client.
+    #[expect(missing_docs, reason = "told above")]
+    Save { client: ClientId },
     /// Die by a signal: DEBUG SEGFAULT.
     Crash,
+}
+
+/// What a snapshot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotPurpose {
+    /// The RDB file.
+    Save,
 }
 
 /// How SHUTDOWN ends the process.
@@ -60,6 +75,8 @@ pub struct EndHow {
     pub now: bool,
     /// End even if saving fails.
     pub force: bool,
+    /// Who is told if it does.
+    pub client: Option<ClientId>,
 }
 
 /// What the commands since the last settling caused.

@@ -1,6 +1,6 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{blocked, call, limits, notable, pause, settle};
+use super::{blocked, call, limits, notable, pause, save, settle};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -62,6 +62,7 @@ pub fn tick(s: &mut Server) {
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
     look_at_clients(s, now);
+    save::tick(s);
 }
 
 /// Closes clients that are to go, though nothing happens on their connections. Each one's turn to be

@@ -1,5 +1,6 @@
 //! May it run now? The gates a command passes, in order; exceptions are flags of its row.
 
+use super::save;
 use crate::client::{ClientId, Kind};
 use crate::config::Guard;
 use crate::resp::{Argv, CmdError, Resp};
@@ -26,6 +27,7 @@ pub fn check(
         return Err(CmdError::code("NOAUTH Authentication required."));
     }
     protected(s, id, spec)?;
+    saved(s, spec)?;
     if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
         return Err(not_while_subscribed(s, command));
     }
@@ -57,6 +59,24 @@ fn not_while_subscribed(s: &Server, command: CommandId) -> CmdError {
          allowed in this context",
         s.command_name(command)
     ))
+}
+
+/// Where the last save failed nothing is written, so that somebody notices.
+#[inline]
+fn saved(s: &Server, spec: &Spec) -> Result<(), CmdError> {
+    const REFUSED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable \
+                           to persist to disk. Commands that may modify the data set are disabled, \
+                           because this instance is configured to report errors during writes if \
+                           RDB snapshotting fails (stop-writes-on-bgsave-error option). Please \
+                           check the Redis logs for details about the RDB error.";
+    if s.persist.saving.last_ok || !save::refuses_writes(s) {
+        return Ok(());
+    }
+    // PING tells those who watch over the server.
+    if spec.flags.has(flag::WRITE) || spec.name == "ping" {
+        return Err(CmdError::code(REFUSED));
+    }
+    Ok(())
 }
 
 /// DEBUG and MODULE run only where the configuration allows them.

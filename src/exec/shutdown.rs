@@ -1,6 +1,8 @@
 //! The end of the process: SHUTDOWN, and the signals that ask for the same.
 
+use super::{reconfigure, save};
 use crate::effects::{Action, EndHow};
+use crate::resp::CmdError;
 use crate::server::Server;
 
 /// A signal asks for the end; a second one does not wait for the first's to come about.
@@ -21,19 +23,40 @@ pub fn on_signal(s: &mut Server, name: &str) {
         _ => None,
     };
     s.shutting_down = true;
-    s.effects.act(Action::Shutdown(EndHow { save, now: options.now, force: options.force }));
+    s.effects.act(Action::Shutdown(EndHow {
+        save,
+        now: options.now,
+        force: options.force,
+        client: None,
+    }));
 }
 
-/// Ends the process in order; its exit code, or nothing where it must not end.
-pub fn finish(s: &mut Server, how: EndHow) -> Option<i32> {
+/// The end was asked for; whether the data set is to be saved before.
+pub fn begin(s: &mut Server, how: EndHow) -> bool {
     tracing::warn!("User requested shutdown...");
+    if save::runs(s) {
+        tracing::warn!("A snapshot is being saved in the background. It is given up.");
+        save::abandon(s);
+    }
     let wanted = how.save.unwrap_or(!s.config.save.0.is_empty());
-    if wanted && s.keyspace.total_keys() > 0 {
-        tracing::warn!("Nothing is saved: snapshots are not there yet in this version");
-        if how.save == Some(true) && !how.force {
+    if wanted {
+        tracing::info!("Saving the final RDB snapshot before exiting.");
+    }
+    wanted
+}
+
+/// Ends the process in order, unless what was to be saved is not; its exit code, or nothing where it must
+/// not end.
+pub fn finish(s: &mut Server, how: EndHow, saved: bool) -> Option<i32> {
+    if !saved {
+        if !how.force {
+            tracing::warn!("Error trying to save the DB, can't exit.");
             s.shutting_down = false;
+            let error = CmdError::Msg("Errors trying to SHUTDOWN. Check logs.");
+            reconfigure::answer(s, how.client, Err(error));
             return None;
         }
+        tracing::warn!("Error trying to save the DB. Exiting anyway.");
     }
     tracing::warn!("larder is now ready to exit, bye bye...");
     Some(0)

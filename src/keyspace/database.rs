@@ -66,6 +66,17 @@ impl Database {
         self.dict.get(self.dict.hash(key), key)
     }
 
+    /// One step of a walk through all entries, which may be marked; the next cursor, 0 at the end. It
+    /// keeps SCAN's promise while the tables change between steps.
+    pub fn walk(&mut self, cursor: u64, look: impl FnMut(&mut Entry)) -> u64 {
+        self.dict.scan_mut(cursor, look)
+    }
+
+    /// The entry of `key`, to be marked.
+    pub fn peek_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        self.dict.get_mut(self.dict.hash(key), key)
+    }
+
     /// Fetches ahead the bucket of `key`; answers its hash.
     #[inline]
     pub fn prefetch_bucket(&self, key: &[u8]) -> u64 {

@@ -24,7 +24,7 @@ pub use db::{Db, KnownHash, Touch};
 pub use edit::{Edit, Vacancy};
 pub use held::Held;
 pub use lfu::Lfu;
-pub use shared::{Capture, Garbage, KeyspaceStats, Listener, Shared};
+pub use shared::{Capture, Garbage, KeyspaceStats, Listener, Reading, Shared};
 
 use crate::ds::dict::ResizePolicy;
 use crate::stdx::hash::Seed;
@@ -118,6 +118,18 @@ impl Keyspace {
             }
         }
         more
+    }
+
+    /// Lets the running snapshot read a piece of the databases, about `buckets` buckets; `Complete` also
+    /// where none runs.
+    pub fn read_on_snapshot(&mut self, buckets: usize) -> Reading {
+        let Self { dbs, shared } = self;
+        let Some(snapshot) = shared.snapshot() else { return Reading::Complete };
+        let reading = snapshot.read_on(dbs, buckets);
+        if let Some(database) = snapshot.take_spent() {
+            shared.discard_database(database);
+        }
+        reading
     }
 
     /// Whether tables grow and shrink: DEBUG DICT-RESIZING.

@@ -82,6 +82,29 @@ pub trait Capture: std::fmt::Debug {
 
     /// Databases `a` and `b` have changed places: what was to be read in the one is in the other now.
     fn swapped(&mut self, a: u32, b: u32);
+
+    /// Reads a piece of what it does not have yet, out of the databases as they are now: about `buckets`
+    /// buckets of them.
+    fn read_on(&mut self, databases: &mut [Database], buckets: usize) -> Reading;
+
+    /// A database that was handed to it by [`Capture::flushed`] and is read, to be freed.
+    fn take_spent(&mut self) -> Option<Box<Database>>;
+
+    /// Nobody wants it any more. It goes on reading to mark every entry, for the next snapshot relies on
+    /// that, but encodes nothing.
+    fn give_up(&mut self);
+
+    /// How many keys it is past.
+    fn keys_read(&self) -> usize;
+}
+
+/// How far a snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// There is more.
+    More,
+    /// It has all.
+    Complete,
 }
 
 /// Something taken out of the keyspace whose freeing takes time. Dropping it frees it.
@@ -166,6 +189,21 @@ impl Shared {
         self.snapshot = snapshot;
     }
 
+    /// Whether a snapshot is shown changes.
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// How many keys the running snapshot is past.
+    pub fn snapshot_keys(&self) -> usize {
+        self.snapshot.as_ref().map_or(0, |snapshot| snapshot.keys_read())
+    }
+
+    /// The running snapshot, if there is one.
+    pub fn snapshot(&mut self) -> Option<&mut (dyn Capture + 'static)> {
+        self.snapshot.as_deref_mut()
+    }
+
     /// The one place where a snapshot learns that an entry is about to change or to go. Those who
     /// call it are two: the guard's first change, and the removal of a key.
     #[inline]
@@ -236,7 +274,12 @@ impl Shared {
             None => Some(old),
         };
         if let Some(database) = unneeded {
-            self.garbage.push(Garbage { what: Box::new(database), whole_database: true });
+            self.discard_database(Box::new(database));
         }
+    }
+
+    /// A whole database waits for the freeing thread.
+    pub(super) fn discard_database(&mut self, database: Box<Database>) {
+        self.garbage.push(Garbage { what: database, whole_database: true });
     }
 }

@@ -1,7 +1,7 @@
 //! The databases against a plain model: maps of keys to values and deadlines, from which every event,
 //! every count and the contents of a snapshot follow.
 
-use super::{Capture, Database, Db, Event, EventClass, Keyspace, Listener};
+use super::{Capture, Database, Db, Event, EventClass, Keyspace, Listener, Reading};
 use crate::config::Config;
 use crate::ds::dict::tag;
 use crate::stdx::hash::Seed;
@@ -190,6 +190,20 @@ impl Capture for Recorder {
 
     fn swapped(&mut self, a: u32, b: u32) {
         self.0.borrow_mut().was.swap(a as usize, b as usize);
+    }
+
+    fn read_on(&mut self, _: &mut [Database], _: usize) -> Reading {
+        Reading::More
+    }
+
+    fn take_spent(&mut self) -> Option<Box<Database>> {
+        None
+    }
+
+    fn give_up(&mut self) {}
+
+    fn keys_read(&self) -> usize {
+        0
     }
 }
 

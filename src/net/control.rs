@@ -2,10 +2,11 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::Door;
+use super::save;
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{cron, reconfigure, shutdown};
+use crate::exec::{self, cron, reconfigure, shutdown, snapshot};
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
@@ -89,7 +90,11 @@ async fn carry_out(
     while let Some(action) = asked.recv().await {
         match action {
             Action::Shutdown(how) => {
-                if let Some(code) = door.enter(|s| shutdown::finish(s, how)) {
+                let ended = door.enter(|s| {
+                    let saved = !shutdown::begin(s, how) || save::save_now(s);
+                    shutdown::finish(s, how, saved)
+                });
+                if let Some(code) = ended {
                     return code;
                 }
             }
@@ -98,6 +103,14 @@ async fn carry_out(
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }
             Action::Crash => process.crash(),
+            Action::WriteSnapshot => save::begin(door),
+            Action::SnapshotEnded { purpose, result } => {
+                door.enter(|s| snapshot::ended(s, purpose, result));
+            }
+            Action::Save { client } => door.enter(|s| {
+                let saved = save::save_now(s);
+                exec::save::answer(s, Some(client), saved);
+            }),
             Action::Reconfigure { client, undo, listen } => {
                 let followed = follow(door, listeners, process, &undo, listen).await;
                 door.enter(|s| {

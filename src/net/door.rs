@@ -106,6 +106,11 @@ impl Door {
         result
     }
 
+    /// Where threads report what they have done.
+    pub(super) fn actions(&self) -> mpsc::UnboundedSender<Action> {
+        self.room.borrow().actions.clone()
+    }
+
     /// Told when a deadline came to be that is nearer than the one waited for.
     pub(super) fn expiry(&self) -> &Notify {
         &self.expiry

@@ -7,6 +7,7 @@ mod accept;
 mod connection;
 mod control;
 mod door;
+mod save;
 mod stream;
 
 pub use control::{Process, Startup, serve};

@@ -8,10 +8,12 @@ pub mod disk;
 pub mod info;
 pub mod rdb;
 mod saving;
+pub mod snapshot;
 
-pub use saving::Saving;
+pub use saving::{Running, Saving};
 
 use disk::{Disk, Files};
+use snapshot::Snapshots;
 use std::sync::Arc;
 
 /// What the server knows of its files.
@@ -19,12 +21,14 @@ use std::sync::Arc;
 pub struct Persist {
     /// Where the files are.
     pub disk: Arc<dyn Disk>,
-    /// Snapshots to the RDB file.
+    /// Snapshots that are being taken.
+    pub snapshots: Snapshots,
+    /// Saving to the RDB file.
     pub saving: Saving,
 }
 
 impl Default for Persist {
     fn default() -> Self {
-        Self { disk: Arc::new(Files), saving: Saving::default() }
+        Self { disk: Arc::new(Files), snapshots: Snapshots::default(), saving: Saving::default() }
     }
 }

@@ -17,7 +17,7 @@ pub struct Saving {
     pub scheduled: bool,
     /// When one was last begun, ms since the epoch.
     pub last_try_ms: u64,
-    /// How many were complete since the start.
+    /// How many were begun since the start.
     pub count: u64,
 }
 

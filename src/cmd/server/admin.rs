@@ -2,7 +2,7 @@
 
 use crate::client::ClientId;
 use crate::cmd::args::{Args, int};
-use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::effects::{Action, EndHow};
 use crate::resp::{Argv, CmdError};
 use crate::server::{KeysCtx, Server};
@@ -159,7 +159,7 @@ fn wait(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-fn shutdown(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
+fn shutdown(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let mut args = Args::new(argv, 1);
     let mut how = EndHow::default();
     let mut abort = false;
@@ -187,13 +187,10 @@ fn shutdown(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
         // Nothing delays the end of the process, so none is ever in progress.
         return Err(CmdError::Msg("No shutdown in progress."));
     }
-    if how.save == Some(true) && !how.force {
-        tracing::warn!("Error trying to save the DB, can't exit: snapshots are not there yet");
-        return Err(CmdError::Msg("Errors trying to SHUTDOWN. Check logs."));
-    }
     s.shutting_down = true;
+    how.client = Some(id);
     s.effects.act(Action::Shutdown(how));
-    DONE
+    Ok(Flow::Await)
 }
 
 fn lolwut(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {

@@ -121,7 +121,8 @@ fn memory_section(s: &Server, out: &mut Fields) {
 }
 
 fn persistence(s: &Server, out: &mut Fields) {
-    s.persist.info(out, s.keyspace.shared.dirty, s.now_ms());
+    let shared = &s.keyspace.shared;
+    s.persist.info(out, shared.dirty, shared.snapshot_keys(), shared.now_ms);
 }
 
 fn stats(s: &Server, out: &mut Fields) {

@@ -41,11 +41,11 @@ pub trait File: Read + Write + Debug + Send {
     /// It was not cut.
     fn cut(&mut self, len: u64) -> io::Result<()>;
 
-    /// Its length in bytes.
+    /// Its size in bytes.
     ///
     /// # Errors
     /// It is not known.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 }
 
 /// Where files are. Shared with the threads that write; an operation may take as long as the device takes.

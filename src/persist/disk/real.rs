@@ -38,7 +38,7 @@ impl File for RealFile {
         self.0.seek(SeekFrom::End(0)).map(drop)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.0.metadata().map(|meta| meta.len())
     }
 }

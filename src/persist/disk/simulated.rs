@@ -236,7 +236,7 @@ impl File for Handle {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.disk.state().contents[self.number].bytes.len() as u64)
     }
 }
@@ -284,6 +284,6 @@ mod tests {
         assert!(file.write_all(b"x").is_err());
         assert!(file.sync().is_err());
         assert!(file.write_all(b"y").is_ok());
-        assert_eq!(file.len().unwrap(), 1);
+        assert_eq!(file.size().unwrap(), 1);
     }
 }

@@ -1,0 +1,158 @@
+//! Saving to the RDB file: SAVE, BGSAVE, save points, the last save before the end.
+
+use super::snapshot::{self, Job};
+use crate::client::ClientId;
+use crate::persist::Running;
+use crate::persist::snapshot::{Format, Purpose, Target};
+use crate::resp::CmdError;
+use crate::server::Server;
+use std::path::PathBuf;
+
+/// After a failure the save points wait so long, ms.
+const RETRY_MS: u64 = 5_000;
+
+/// Begins a save in the background.
+///
+/// # Errors
+/// One runs, or another snapshot is being taken.
+pub fn begin(s: &mut Server) -> Result<(), CmdError> {
+    if runs(s) {
+        return Err(CmdError::Msg("Background save already in progress"));
+    }
+    if let Err(snapshot::Busy) = start(s) {
+        return Err(CmdError::Msg(
+            "Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in \
+             order to schedule a BGSAVE whenever possible.",
+        ));
+    }
+    tracing::info!("Background saving started");
+    Ok(())
+}
+
+/// Whether a save in the background runs.
+pub fn runs(s: &Server) -> bool {
+    s.persist.snapshots.runs(Purpose::Save)
+}
+
+/// Begins a save now, or as soon as what is being taken is done; whether it began now.
+///
+/// # Errors
+/// One runs.
+pub fn begin_or_schedule(s: &mut Server) -> Result<bool, CmdError> {
+    if s.keyspace.shared.has_snapshot() && !runs(s) {
+        s.persist.saving.scheduled = true;
+        return Ok(false);
+    }
+    begin(s).map(|()| true)
+}
+
+/// Begins the save that SAVE and the end of the process wait for. What is being read for another purpose has
+/// to be read to its end before.
+///
+/// # Errors
+/// A save in the background runs.
+pub fn begin_now(s: &mut Server) -> Result<(), CmdError> {
+    if runs(s) {
+        return Err(CmdError::Msg("Background save already in progress"));
+    }
+    start(s).map_err(|snapshot::Busy| CmdError::Msg("A snapshot is being taken"))
+}
+
+fn start(s: &mut Server) -> Result<(), snapshot::Busy> {
+    let job = Job {
+        purpose: Purpose::Save,
+        target: target(s),
+        format: Format::Rdb(snapshot::usage(&s.config)),
+    };
+    let (began_ms, dirty) = (s.now_ms(), s.keyspace.shared.dirty);
+    s.persist.saving.last_try_ms = began_ms;
+    snapshot::begin(s, job)?;
+    s.persist.saving.count += 1;
+    s.persist.saving.running = Some(Running { began_ms, dirty });
+    Ok(())
+}
+
+fn target(s: &Server) -> Target {
+    Target {
+        temp: format!("temp-{}-{}.rdb", s.facts.pid, s.persist.saving.count).into(),
+        path: PathBuf::from(&s.config.dbfilename),
+        compress: s.config.rdbcompression,
+        checksum: Some(s.config.rdbchecksum),
+        sync_often: s.config.rdb_save_incremental_fsync,
+    }
+}
+
+/// A save is a whole file, or has failed, or was `aborted`.
+pub(super) fn ended(s: &mut Server, result: Result<u64, String>, aborted: bool) {
+    let now_ms = s.now_ms();
+    let saving = &mut s.persist.saving;
+    let Some(run) = saving.running.take() else { return };
+    saving.last_duration_ms = Some(now_ms.saturating_sub(run.began_ms));
+    match result {
+        Ok(_) => {
+            saving.last_ok = true;
+            saving.last_save_ms = now_ms;
+            s.keyspace.shared.dirty = s.keyspace.shared.dirty.saturating_sub(run.dirty);
+            tracing::info!("DB saved on disk");
+        }
+        Err(_) if aborted => tracing::warn!("Saving was cancelled"),
+        Err(why) => {
+            saving.last_ok = false;
+            tracing::warn!("{why}");
+            tracing::warn!("Background saving error");
+        }
+    }
+}
+
+/// Gives up the save that runs and the one that is scheduled; whether there was one.
+pub fn cancel(s: &mut Server) -> bool {
+    let scheduled = std::mem::take(&mut s.persist.saving.scheduled);
+    let runs = runs(s);
+    snapshot::abort(s, Purpose::Save);
+    scheduled || runs
+}
+
+/// Begins the save that a save point asks for, or that was scheduled.
+pub(super) fn tick(s: &mut Server) {
+    if s.shutting_down || s.keyspace.shared.has_snapshot() || s.persist.saving.running.is_some() {
+        return;
+    }
+    let now_ms = s.now_ms();
+    let saving = &s.persist.saving;
+    let since_ms = now_ms.saturating_sub(saving.last_save_ms);
+    let may_retry = saving.last_ok || now_ms.saturating_sub(saving.last_try_ms) > RETRY_MS;
+    if s.persist.saving.scheduled && may_retry {
+        s.persist.saving.scheduled = begin(s).is_err();
+        return;
+    }
+    let dirty = s.keyspace.shared.dirty;
+    let due = s
+        .config
+        .save
+        .0
+        .iter()
+        .find(|point| dirty >= point.changes && since_ms / 1000 > point.seconds && may_retry);
+    if let Some(point) = due {
+        tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+        // Nothing else is being read, so it begins.
+        let _ = begin(s);
+    }
+}
+
+/// The save that runs is given up for one that cannot wait for its end.
+pub fn abandon(s: &mut Server) {
+    cancel(s);
+    snapshot::ended(s, Purpose::Save, Err("Another save takes its place".to_owned()));
+}
+
+/// Why writes are refused while the last save has failed, if they are.
+pub fn refuses_writes(s: &Server) -> bool {
+    let config = &s.config;
+    config.stop_writes_on_bgsave_error && !config.save.0.is_empty() && !s.persist.saving.last_ok
+}
+
+/// Answers a client that waits for SAVE.
+pub fn answer(s: &mut Server, client: Option<ClientId>, saved: bool) {
+    let answer = if saved { Ok(()) } else { Err(CmdError::code("ERR")) };
+    super::reconfigure::answer(s, client, answer);
+}

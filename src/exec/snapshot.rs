@@ -1,0 +1,135 @@
+//! Taking snapshots: how one begins, is read in slices, and ends.
+
+use super::save;
+use crate::config::{Config, EvictionPolicy};
+use crate::effects::Action;
+use crate::keyspace::Reading;
+use crate::persist::rdb::encode::Encoder;
+use crate::persist::rdb::file::write as sections;
+use crate::persist::rdb::file::write::Usage;
+use crate::persist::snapshot::{Current, Format, Part, Purpose, Snapshot, Target, Task};
+use crate::server::{REDIS_VERSION, Server};
+use std::sync::mpsc;
+
+/// How long a slice holds the loop, at most.
+const SLICE_NANOS: u64 = 300_000;
+/// Buckets read between two looks at the time.
+const BUCKETS: usize = 4;
+/// Looks at the time in a slice, at most: a bound for clocks that stand still.
+const LOOKS: usize = 4096;
+
+/// A snapshot to be taken.
+#[derive(Debug)]
+pub struct Job {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where it goes.
+    pub target: Target,
+    /// How keys are written.
+    pub format: Format,
+}
+
+/// The moment another one is being read: two cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+/// Begins a snapshot of the keys as they are now. Its end is told to what it is for.
+///
+/// # Errors
+/// Another one is being read.
+pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
+    if s.keyspace.shared.has_snapshot() || s.persist.snapshots.runs(job.purpose) {
+        return Err(Busy);
+    }
+    let epoch = s.persist.snapshots.next_epoch();
+    let now_ms = s.now_ms();
+    let head = head(s, &job);
+    let (out, parts) = mpsc::channel::<Part>();
+    let databases = s.keyspace.len() as u32;
+    let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out);
+    let in_flight = snapshot.in_flight();
+    s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
+    let Job { purpose, target, .. } = job;
+    let keys = s.keyspace.total_keys();
+    s.persist.snapshots.current.push(Current { purpose, keys, aborted: false });
+    s.persist.snapshots.tasks.push(Task { purpose, target, parts, in_flight });
+    s.effects.act(Action::WriteSnapshot);
+    Ok(())
+}
+
+/// Reads on for a slice of time.
+pub fn slice(s: &mut Server) -> Reading {
+    let began = s.timer.now();
+    let one_by_one = s.config.rdb_key_save_delay != 0;
+    for _ in 0..if one_by_one { 1 } else { LOOKS } {
+        if s.keyspace.read_on_snapshot(if one_by_one { 1 } else { BUCKETS }) == Reading::Complete {
+            s.keyspace.shared.set_snapshot(None);
+            return Reading::Complete;
+        }
+        if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= SLICE_NANOS {
+            break;
+        }
+    }
+    Reading::More
+}
+
+/// Microseconds to wait after a slice that went past so many keys: `rdb-key-save-delay`, which below zero is
+/// the number of keys for one microsecond.
+pub fn delay_us(config: &Config, keys: usize) -> u64 {
+    match config.rdb_key_save_delay {
+        delay @ 0.. => delay.unsigned_abs() as u64 * keys as u64,
+        delay => keys as u64 / u64::from(delay.unsigned_abs()),
+    }
+}
+
+/// Gives up what is being taken for a purpose: no file comes of it, and that is no failure.
+pub fn abort(s: &mut Server, purpose: Purpose) {
+    let reads = s.persist.snapshots.current.last().is_some_and(|last| last.purpose == purpose);
+    for current in s.persist.snapshots.current.iter_mut().filter(|c| c.purpose == purpose) {
+        current.aborted = true;
+    }
+    if let Some(snapshot) = s.keyspace.shared.snapshot().filter(|_| reads) {
+        snapshot.give_up();
+    }
+}
+
+/// A snapshot is a whole file of so many bytes, or there is none.
+pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
+    let Some(current) = s.persist.snapshots.take(purpose) else { return };
+    let reads = s.persist.snapshots.current.is_empty();
+    if let Some(snapshot) = s.keyspace.shared.snapshot().filter(|_| reads && result.is_err()) {
+        snapshot.give_up();
+    }
+    match purpose {
+        Purpose::Save => save::ended(s, result, current.aborted),
+    }
+}
+
+/// What a file has before the keys.
+fn head(s: &Server, job: &Job) -> Vec<u8> {
+    let mut head = Vec::new();
+    let Format::Rdb(_) = job.format;
+    let version = u16::try_from(s.config.rdb_version).unwrap_or(crate::persist::rdb::VERSION);
+    head.extend_from_slice(sections::magic(version).as_bytes());
+    let mut out = Encoder::new(&mut head, None);
+    sections::aux(&mut out, "redis-ver", REDIS_VERSION);
+    sections::aux(&mut out, "redis-bits", &usize::BITS.to_string());
+    sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
+    sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
+    sections::aux(&mut out, "aof-base", "0");
+    for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
+        sections::select_db(&mut out, db);
+        sections::resize_db(&mut out, database.len(), database.volatile());
+    }
+    head
+}
+
+/// What is told of each key's use: what `maxmemory-policy` goes by.
+pub fn usage(config: &Config) -> Usage {
+    use EvictionPolicy::{AllkeysLfu, AllkeysLru, VolatileLfu, VolatileLru};
+    match config.maxmemory_policy {
+        AllkeysLru | VolatileLru => Usage::Idle,
+        AllkeysLfu | VolatileLfu => Usage::Frequency,
+        _ => Usage::None,
+    }
+}

@@ -1,0 +1,106 @@
+//! Snapshots on their way to files: the loop reads, a thread writes.
+
+use super::door::Door;
+use crate::effects::Action;
+use crate::exec::{save, snapshot};
+use crate::keyspace::Reading;
+use crate::persist::disk::Disk;
+use crate::persist::snapshot::{InFlight, Task, write};
+use crate::server::Server;
+use crate::stdx::alloc;
+use crate::stdx::os::priority;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Bytes that wait for the thread before the loop reads no further: a slow disk is no reason to hold a
+/// copy of the data set.
+const IN_FLIGHT_MAX: usize = 8 << 20;
+/// How long to wait for the thread then.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Starts the threads for the snapshots that have begun, and reads them in slices.
+pub(super) fn begin(door: &Door) {
+    let (tasks, disk) = door.enter(|s| (s.persist.snapshots.take_tasks(), s.persist.disk.clone()));
+    for task in tasks {
+        let in_flight = task.in_flight.clone();
+        let actions = door.actions();
+        let purpose = task.purpose;
+        let disk = Arc::clone(&disk);
+        let thread = std::thread::Builder::new().name("larder-save".into());
+        let started = thread.spawn(move || {
+            alloc::register_thread();
+            priority::step_back();
+            let result = write(&*disk, &task.target, &task.parts, &task.in_flight);
+            // At the loop's end nobody asks any more.
+            let _ = actions.send(Action::SnapshotEnded { purpose, result });
+        });
+        if let Err(error) = started {
+            door.enter(|s| {
+                snapshot::ended(s, purpose, Err(format!("Can't start a thread: {error}")))
+            });
+        }
+        tokio::task::spawn_local(read(door.clone(), in_flight));
+    }
+}
+
+/// Reads the running snapshot to its end.
+async fn read(door: Door, in_flight: InFlight) {
+    let mut turns = door.enter(|s| s.stats.turns);
+    loop {
+        if in_flight.bytes() > IN_FLIGHT_MAX {
+            tokio::time::sleep(PATIENCE).await;
+            continue;
+        }
+        let began = Instant::now();
+        let slice = door.enter(|s| {
+            let before = s.keyspace.shared.snapshot_keys();
+            let reading = snapshot::slice(s);
+            let keys = s.keyspace.shared.snapshot_keys().saturating_sub(before);
+            let delay = Duration::from_micros(snapshot::delay_us(&s.config, keys));
+            (reading, delay, s.stats.turns, s.config.snapshot_loop_share)
+        });
+        let (reading, delay, turns_now, share) = slice;
+        if reading == Reading::Complete {
+            return;
+        }
+        // Clients that are served meanwhile get the rest of the loop's time.
+        let busy = std::mem::replace(&mut turns, turns_now) != turns_now;
+        let rest = if busy { began.elapsed() * (100 - share) / share } else { Duration::ZERO };
+        match rest.max(delay) {
+            Duration::ZERO => tokio::task::yield_now().await,
+            rest => tokio::time::sleep(rest).await,
+        }
+    }
+}
+
+/// Saves at once, while nothing else is done; whether there is a file now.
+pub(super) fn save_now(s: &mut Server) -> bool {
+    while snapshot::slice(s) == Reading::More {}
+    if save::begin_now(s).is_err() {
+        return false;
+    }
+    let disk = s.persist.disk.clone();
+    let Some(task) = s.persist.snapshots.take_tasks().pop() else { return false };
+    let purpose = task.purpose;
+    let result = read_and_write(s, &*disk, task);
+    let saved = result.is_ok();
+    snapshot::ended(s, purpose, result);
+    saved
+}
+
+/// Reads a snapshot to its end while a thread writes it.
+fn read_and_write(s: &mut Server, disk: &dyn Disk, task: Task) -> Result<u64, String> {
+    let in_flight = task.in_flight.clone();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            alloc::register_thread();
+            write(disk, &task.target, &task.parts, &task.in_flight)
+        });
+        while snapshot::slice(s) == Reading::More {
+            while in_flight.bytes() > IN_FLIGHT_MAX && !writer.is_finished() {
+                std::thread::sleep(PATIENCE / 4);
+            }
+        }
+        writer.join().unwrap_or_else(|_| Err("The thread that writes the snapshot died".to_owned()))
+    })
+}
