@@ -12,6 +12,19 @@ pub struct Decoder<'a> {
     rest: &'a [u8],
     /// How many bytes are read.
     at: usize,
+    /// How many bytes more would have been needed where the input ended too early.
+    missing: usize,
+}
+
+const EARLY_END: &str = "early end";
+const UNKNOWN_ENCODING: &str = "unknown string encoding";
+
+/// How a string begins.
+pub(super) enum TextHead {
+    /// Its length, which so many bytes follow.
+    Verbatim(usize),
+    /// It is encoded.
+    Encoded,
 }
 
 /// What a length's place can hold.
@@ -25,7 +38,7 @@ impl<'a> Decoder<'a> {
     /// A decoder at the first byte of `input`.
     #[must_use]
     pub fn new(input: &'a [u8]) -> Self {
-        Self { rest: input, at: 0 }
+        Self { rest: input, at: 0, missing: 0 }
     }
 
     /// Reads one byte.
@@ -67,7 +80,7 @@ impl<'a> Decoder<'a> {
             Prefix::Encoding(code::INT_16) => text(i16::from_le_bytes(self.array()?)),
             Prefix::Encoding(code::INT_32) => text(i32::from_le_bytes(self.array()?)),
             Prefix::Encoding(code::LZF) => self.lzf_string()?,
-            Prefix::Encoding(_) => return Err(self.corrupt("unknown string encoding")),
+            Prefix::Encoding(_) => return Err(self.corrupt(UNKNOWN_ENCODING)),
         };
         Ok(Cow::Owned(made))
     }
@@ -78,6 +91,14 @@ impl<'a> Decoder<'a> {
     /// They are not there.
     pub fn u64_le(&mut self) -> Result<u64, Corrupt> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    /// Reads a signed number of four bytes, little-endian.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub(super) fn i32_le(&mut self) -> Result<i32, Corrupt> {
+        self.array().map(i32::from_le_bytes)
     }
 
     /// Reads a double of eight bytes, little-endian.
@@ -103,6 +124,73 @@ impl<'a> Decoder<'a> {
                 parse_f64(text).ok_or(self.corrupt("the text of no number"))
             }
         }
+    }
+
+    /// Reads a length, or what else stands in the place of a string's.
+    ///
+    /// # Errors
+    /// There is no known form of either.
+    pub(super) fn text_head(&mut self) -> Result<TextHead, Corrupt> {
+        Ok(match self.prefix()? {
+            Prefix::Length(len) => TextHead::Verbatim(len),
+            Prefix::Encoding(_) => TextHead::Encoded,
+        })
+    }
+
+    /// Passes over a string without making it.
+    ///
+    /// # Errors
+    /// As [`Decoder::string`], but for what compressed bytes may hold.
+    pub(super) fn skip_text(&mut self) -> Result<(), Corrupt> {
+        let len = match self.prefix()? {
+            Prefix::Length(len) => len,
+            Prefix::Encoding(code::INT_8) => 1,
+            Prefix::Encoding(code::INT_16) => 2,
+            Prefix::Encoding(code::INT_32) => 4,
+            Prefix::Encoding(code::LZF) => {
+                let compressed_len = self.length()?;
+                self.length()?;
+                compressed_len
+            }
+            Prefix::Encoding(_) => return Err(self.corrupt(UNKNOWN_ENCODING)),
+        };
+        self.skip(len)
+    }
+
+    /// Passes over a double as [`Decoder::text_double`] reads it.
+    ///
+    /// # Errors
+    /// It is not whole.
+    pub(super) fn skip_text_double(&mut self) -> Result<(), Corrupt> {
+        match self.byte()? {
+            code::DOUBLE_NAN.. => Ok(()),
+            len => self.skip(len.into()),
+        }
+    }
+
+    /// Passes over so many bytes.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub(super) fn skip(&mut self, len: usize) -> Result<(), Corrupt> {
+        self.bytes(len).map(drop)
+    }
+
+    /// Notes that at least so many bytes must be left; whether they are.
+    pub(super) fn has(&mut self, len: usize) -> bool {
+        self.missing = len.saturating_sub(self.rest.len());
+        self.missing == 0
+    }
+
+    /// How many bytes more, at least, were needed where something was not whole; 0 if all that was
+    /// asked for was there.
+    pub(super) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// How many bytes are read.
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     /// How many bytes are left to be read.
@@ -143,13 +231,19 @@ impl<'a> Decoder<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
-        let (&array, rest) = self.rest.split_first_chunk().ok_or(self.corrupt("early end"))?;
+        let Some((&array, rest)) = self.rest.split_first_chunk() else {
+            self.missing = N - self.rest.len();
+            return Err(self.corrupt(EARLY_END));
+        };
         self.advance_to(rest);
         Ok(array)
     }
 
     fn bytes(&mut self, len: usize) -> Result<&'a [u8], Corrupt> {
-        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(self.corrupt("early end"))?;
+        let Some((bytes, rest)) = self.rest.split_at_checked(len) else {
+            self.missing = len - self.rest.len();
+            return Err(self.corrupt(EARLY_END));
+        };
         self.advance_to(rest);
         Ok(bytes)
     }

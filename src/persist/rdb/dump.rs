@@ -36,7 +36,7 @@ impl std::error::Error for PayloadError {}
 impl From<LoadError> for PayloadError {
     fn from(error: LoadError) -> Self {
         match error {
-            LoadError::Corrupt(_) => Self::BadFormat,
+            LoadError::Corrupt(_) | LoadError::Empty => Self::BadFormat,
             LoadError::UnsupportedType(byte) => Self::UnsupportedType(byte),
         }
     }

@@ -65,9 +65,12 @@ pub fn is_readable_version(version: u16) -> bool {
     matches!(version, 1..=12 | 80)
 }
 
-/// Whether a version is of Valkey's own count, whose types are partly others.
+/// Valkey's own count begins here; some of its types, and the magic of its files, are others.
+const FIRST_OF_VALKEY: u16 = 80;
+
+/// Whether a version is of Valkey's own count.
 fn is_of_valkey(version: u16) -> bool {
-    version >= 80
+    version >= FIRST_OF_VALKEY
 }
 
 /// First bytes of an encoded string, and of lengths that have their number behind them.

@@ -18,6 +18,10 @@ pub(super) mod type_byte {
     pub(crate) const HASH: u8 = 4;
     /// A sorted set, each member a string, its score a double.
     pub(crate) const ZSET_2: u8 = 5;
+    /// A value of a module, in a form that only the module can read.
+    pub(crate) const MODULE: u8 = 6;
+    /// A value of a module.
+    pub(crate) const MODULE_2: u8 = 7;
     /// A hash in a zipmap.
     pub(crate) const HASH_ZIPMAP: u8 = 9;
     /// A list in a ziplist.
@@ -30,14 +34,20 @@ pub(super) mod type_byte {
     pub(crate) const HASH_ZIPLIST: u8 = 13;
     /// A list in ziplists.
     pub(crate) const LIST_QUICKLIST: u8 = 14;
+    /// A stream as Redis 5.0 wrote it.
+    pub(crate) const STREAM: u8 = 15;
     /// A hash in a listpack.
     pub(crate) const HASH_LISTPACK: u8 = 16;
     /// A sorted set in a listpack.
     pub(crate) const ZSET_LISTPACK: u8 = 17;
     /// A list in listpacks.
     pub(crate) const LIST_QUICKLIST_2: u8 = 18;
+    /// A stream as Redis 7.0 wrote it.
+    pub(crate) const STREAM_2: u8 = 19;
     /// A set in a listpack.
     pub(crate) const SET_LISTPACK: u8 = 20;
+    /// A stream.
+    pub(crate) const STREAM_3: u8 = 21;
     /// A hash with deadlines of fields, as Redis 7.4's release candidates wrote it; in Valkey's versions
     /// as Valkey does.
     pub(crate) const HASH_METADATA_PRE: u8 = 22;
@@ -103,6 +113,8 @@ pub enum LoadError {
     Corrupt(Corrupt),
     /// Its type is not known here.
     UnsupportedType(u8),
+    /// It is a collection without elements, which is no value.
+    Empty,
 }
 
 impl From<Corrupt> for LoadError {

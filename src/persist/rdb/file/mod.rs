@@ -1,4 +1,4 @@
-//! An RDB file: a whole data set as one stream, written by [`write`].
+//! An RDB file: a whole data set as one stream, written by [`write`], read by [`read`].
 //!
 //! # Layout
 //! ```text
@@ -25,6 +25,11 @@
 //!   ff + 8 bytes                    the end
 //! ```
 
+mod error;
+mod extent;
+pub mod read;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 /// The bytes that begin a section; any other is the type byte of a key.

@@ -1,13 +1,11 @@
 //! Writing the sections of an RDB file.
 
 use super::opcode;
+use crate::persist::rdb::FIRST_OF_VALKEY;
 use crate::persist::rdb::encode::Encoder;
 use crate::persist::rdb::object::Saved;
 use crate::persist::rdb::save::save;
 use crate::types::{Entry, idle_seconds};
-
-/// The first version whose magic is Valkey's.
-const FIRST_OF_VALKEY: u16 = 80;
 
 /// What a file tells of a key's use, after `maxmemory-policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

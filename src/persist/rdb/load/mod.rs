@@ -30,7 +30,7 @@ struct Source<'s, 'a> {
 /// Reads the value that follows its type byte, `kind`, in a file or payload of this version.
 ///
 /// # Errors
-/// The value is of no known type, or corrupt.
+/// The value is of no known type, corrupt, or a collection without elements, which is read to its end.
 pub(super) fn load(
     kind: u8,
     version: u16,
@@ -65,7 +65,7 @@ pub(super) fn load(
         of::HASH_METADATA_PRE => hash::metadata_early(&mut source)?.loaded(),
         unknown => return Err(LoadError::UnsupportedType(unknown)),
     };
-    loaded.ok_or_else(|| LoadError::Corrupt(source.corrupt("a collection without elements")))
+    loaded.ok_or(LoadError::Empty)
 }
 
 /// What is loaded must hold something: an empty collection is no value.
@@ -83,7 +83,7 @@ impl<'a> Source<'_, 'a> {
     /// The number of elements that follow, each of which takes `least` bytes at least.
     fn count(&mut self, least: usize) -> Result<usize, Corrupt> {
         let count = self.input.length()?;
-        if count > self.input.left() / least {
+        if !self.input.has(count.saturating_mul(least)) {
             return Err(self.corrupt("more elements than there are bytes"));
         }
         Ok(count)
