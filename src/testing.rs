@@ -4,8 +4,9 @@ use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{call, clients, cron, reconfigure, save, snapshot, table};
+use crate::exec::{aof, call, clients, cron, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
+use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
 use crate::persist::snapshot::write;
 use crate::resp::{Argv, CmdError};
@@ -29,6 +30,12 @@ pub struct InProcess {
     received: Vec<(ClientId, Vec<u8>)>,
     next_port: u16,
     now_ms: u64,
+    /// The disk its files are on.
+    disk: Simulated,
+    /// What writes the append-only file there.
+    writer: Option<Box<Writer>>,
+    /// It writes only when told to.
+    writer_waits: bool,
 }
 
 impl InProcess {
@@ -38,14 +45,29 @@ impl InProcess {
             Facts { pid: 1, run_id: "0".repeat(40), started_ms: START_MS, ..Facts::default() };
         let mut server = Server::new(config, table::describe(), facts, Timer::still(), seed);
         server.keyspace.shared.set_now_us(START_MS * 1000);
-        server.persist.disk = Arc::new(Simulated::default());
+        let disk = Simulated::default();
+        server.persist.disk = Arc::new(disk.clone());
         Self {
             server,
             scratch: Scratch::default(),
             received: Vec::new(),
             next_port: 50_000,
             now_ms: START_MS,
+            disk,
+            writer: None,
+            writer_waits: false,
         }
+    }
+
+    /// The disk its files are on.
+    pub fn disk(&self) -> &Simulated {
+        &self.disk
+    }
+
+    /// Lets the append-only file wait to be written, or be written again.
+    pub fn hold_writer(&mut self, hold: bool) {
+        self.writer_waits = hold;
+        self.work();
     }
 
     /// The server itself.
@@ -110,9 +132,11 @@ impl InProcess {
 
     /// Gives every client turns until none has anything to do.
     fn work(&mut self) {
-        while let Some(client) = self.next_ready() {
-            self.turn(client);
+        loop {
+            // What is reported now may let clients go on that waited.
             self.follow_up();
+            let Some(client) = self.next_ready() else { break };
+            self.turn(client);
         }
         self.deliver();
     }
@@ -144,7 +168,10 @@ impl InProcess {
                 Action::Answer { client } | Action::AwaitFreeing { client } => {
                     reconfigure::answer(server, Some(client), Ok(()));
                 }
-                Action::Reconfigure { client, .. } => reconfigure::answer(server, client, Ok(())),
+                Action::Reconfigure { client, .. } => {
+                    aof::configure(server);
+                    reconfigure::answer(server, client, Ok(()));
+                }
                 Action::RewriteConfig { client, .. } => {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
@@ -162,6 +189,24 @@ impl InProcess {
                 }
             }
         }
+        self.write_log();
+    }
+
+    /// Does what the thread would do that writes the append-only file.
+    fn write_log(&mut self) {
+        let aof = &mut self.server.persist.aof;
+        if let Some(writer) = aof.take_writer() {
+            self.writer = Some(writer);
+        }
+        let Some(writer) = self.writer.as_mut().filter(|_| !self.writer_waits) else { return };
+        let mut jobs = Vec::new();
+        if aof.has_jobs() {
+            aof.hand_over(&mut jobs);
+        }
+        jobs.into_iter().for_each(|job| writer.add(job));
+        for report in writer.work(self.now_ms) {
+            aof::handle(&mut self.server, report);
+        }
     }
 
     /// Moves output to where tests take it from, and ends the connections that are to end.
@@ -169,6 +214,9 @@ impl InProcess {
         let mut gone = Vec::new();
         for (id, bytes) in &mut self.received {
             let Some(session) = self.server.clients.get_mut(*id) else { continue };
+            if session.flags.held {
+                continue;
+            }
             if session.closing != Some(Closing::Now) {
                 bytes.extend(session.out.copy_from(0));
             }
@@ -267,7 +315,7 @@ impl FedServer {
         call::call(server, self.client, command, &argv);
         let changes = server.keyspace.shared.take_changes();
         let events: Vec<_> = changes.iter().map(|change| change.event.name).collect();
-        server.effects.deliver();
+        server.deliver_writes();
         (events.join(" "), self.fed.take_words())
     }
 

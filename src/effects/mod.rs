@@ -64,6 +64,8 @@ pub enum Action {
 pub enum SnapshotPurpose {
     /// The RDB file.
     Save,
+    /// The base of the append-only file.
+    AofBase,
 }
 
 /// How SHUTDOWN ends the process.
@@ -90,6 +92,8 @@ pub struct Effects {
     /// The form that the command running now gave itself; collected behind what expired under it.
     rewritten: Option<Vec<Op>>,
     feeds: Vec<Box<dyn Feed>>,
+    /// Writes are logged: [`Effects::deliver`] is given the log.
+    logged: bool,
     actions: Vec<Action>,
 }
 
@@ -99,10 +103,20 @@ impl Effects {
         self.feeds.push(feed);
     }
 
+    /// Begins to collect writes for the log, or ends it.
+    pub fn set_logged(&mut self, on: bool) {
+        self.logged = on;
+    }
+
     /// Whether anybody takes writes; nothing is collected otherwise.
     #[inline]
     pub fn is_feeding(&self) -> bool {
-        !self.feeds.is_empty()
+        self.logged || !self.feeds.is_empty()
+    }
+
+    /// How many writes were collected since they were last delivered.
+    pub fn collected(&self) -> usize {
+        self.ops.len()
     }
 
     /// A write to propagate.
@@ -121,8 +135,8 @@ impl Effects {
         self.rewritten.take()
     }
 
-    /// Hands the collected writes to every feed; several of one command are one transaction.
-    pub fn deliver(&mut self) {
+    /// Hands the collected writes to the log and to every feed; several of one command are one transaction.
+    pub fn deliver(&mut self, log: &mut dyn Feed) {
         if self.ops.is_empty() {
             return;
         }
@@ -134,6 +148,7 @@ impl Effects {
             ops.push(word("EXEC", db));
         }
         for op in &ops {
+            log.feed(op);
             for feed in &mut self.feeds {
                 feed.feed(op);
             }

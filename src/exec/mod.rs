@@ -3,6 +3,8 @@
 //! [`turn::run`] takes what a client sent, [`call::process`] runs one command of it,
 //! [`settle::settle`] delivers what it caused, [`cron`] does what time asks for.
 
+pub mod aof;
+pub mod aof_load;
 pub mod blocked;
 pub mod call;
 pub mod clients;

@@ -58,6 +58,9 @@ pub fn finish(s: &mut Server, how: EndHow, saved: bool) -> Option<i32> {
         }
         tracing::warn!("Error trying to save the DB. Exiting anyway.");
     }
+    if s.persist.aof.log.is_on() {
+        tracing::info!("Calling fsync() on the AOF file.");
+    }
     tracing::warn!("larder is now ready to exit, bye bye...");
     Some(0)
 }

@@ -1,14 +1,16 @@
 //! Taking snapshots: how one begins, is read in slices, and ends.
 
-use super::save;
+use super::{aof, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
 use crate::keyspace::Reading;
 use crate::persist::rdb::encode::Encoder;
+use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
 use crate::persist::rdb::file::write::Usage;
 use crate::persist::snapshot::{Current, Format, Part, Purpose, Snapshot, Target, Task};
 use crate::server::{REDIS_VERSION, Server};
+use crate::stdx::crc::crc64;
 use std::sync::mpsc;
 
 /// How long a slice holds the loop, at most.
@@ -43,7 +45,7 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     }
     let epoch = s.persist.snapshots.next_epoch();
     let now_ms = s.now_ms();
-    let head = head(s, &job);
+    let head = head(s, job.purpose, job.format);
     let (out, parts) = mpsc::channel::<Part>();
     let databases = s.keyspace.len() as u32;
     let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out);
@@ -102,13 +104,29 @@ pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
     }
     match purpose {
         Purpose::Save => save::ended(s, result, current.aborted),
+        Purpose::AofBase => aof::base_ended(s, result),
     }
 }
 
+/// The base of an append-only file before there is any key.
+pub(super) fn empty_base(s: &Server, snapshot: bool) -> Vec<u8> {
+    if !snapshot {
+        return Vec::new();
+    }
+    let mut base = head(s, Purpose::AofBase, Format::Rdb(Usage::None));
+    base.push(opcode::END);
+    let sum = if s.config.rdbchecksum { crc64(0, &base) } else { 0 };
+    base.extend_from_slice(&sum.to_le_bytes());
+    base
+}
+
 /// What a file has before the keys.
-fn head(s: &Server, job: &Job) -> Vec<u8> {
+fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     let mut head = Vec::new();
-    let Format::Rdb(_) = job.format;
+    if format == Format::Commands {
+        return head;
+    }
+    let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };
     let version = u16::try_from(s.config.rdb_version).unwrap_or(crate::persist::rdb::VERSION);
     head.extend_from_slice(sections::magic(version).as_bytes());
     let mut out = Encoder::new(&mut head, None);
@@ -116,7 +134,7 @@ fn head(s: &Server, job: &Job) -> Vec<u8> {
     sections::aux(&mut out, "redis-bits", &usize::BITS.to_string());
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
-    sections::aux(&mut out, "aof-base", "0");
+    sections::aux(&mut out, "aof-base", aof_base);
     for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
         sections::select_db(&mut out, db);
         sections::resize_db(&mut out, database.len(), database.volatile());

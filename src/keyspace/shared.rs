@@ -6,10 +6,12 @@ use crate::types::{Entry, Type};
 /// State beside the databases.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// Milliseconds since the epoch, fixed for the duration of a turn.
+    /// Milliseconds since the epoch, fixed for the duration of a turn: what deadlines are judged by.
     pub now_ms: u64,
     /// The same in microseconds.
     pub now_us: u64,
+    /// No deadline is over: a log is being loaded, which says itself when what was removed.
+    timeless: bool,
     /// Changes since the last save; INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
     /// The [`Listener`]s there are, a bit each; [`Change`]s are recorded while there are any.
@@ -125,7 +127,18 @@ impl Shared {
     /// Sets the time.
     pub fn set_now_us(&mut self, now_us: u64) {
         self.now_us = now_us;
-        self.now_ms = now_us / 1000;
+        self.now_ms = if self.timeless { 0 } else { self.clock_ms() };
+    }
+
+    /// The time that new deadlines count from, ms since the epoch.
+    pub fn clock_ms(&self) -> u64 {
+        self.now_us / 1000
+    }
+
+    /// Begins to judge no deadline as over, or ends it.
+    pub fn set_timeless(&mut self, on: bool) {
+        self.timeless = on;
+        self.set_now_us(self.now_us);
     }
 
     /// Whether keys past their deadline are hidden, not removed: a replica waits for its primary's

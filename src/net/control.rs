@@ -1,12 +1,13 @@
 //! The loop's own tasks: timers, signals, and what commands ask of the process.
 
 use super::accept::{Endpoints, Listeners};
-use super::door::Door;
+use super::door::{Asked, Door};
 use super::save;
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{self, cron, reconfigure, shutdown, snapshot};
+use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot};
+use crate::persist::aof::writer::Report;
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
@@ -57,15 +58,19 @@ pub fn serve(startup: Startup) -> Result<i32, String> {
 
 async fn run(startup: Startup) -> Result<i32, String> {
     let Startup { server, process } = startup;
-    let (door, mut asked) = Door::new(server);
+    let (door, Asked { mut actions, reports }) = Door::new(server);
+    if door.enter(|s| s.config.appendonly) {
+        door.enter(aof_load::start)?;
+    }
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
+    tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
     door.enter(|s| process.ready(s));
-    Ok(carry_out(&door, &mut asked, &mut listeners, &*process).await)
+    Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
 }
 
 fn endpoints(s: &Server) -> Endpoints {
@@ -95,6 +100,9 @@ async fn carry_out(
                     shutdown::finish(s, how, saved)
                 });
                 if let Some(code) = ended {
+                    if let Err(failure) = door.end_log() {
+                        tracing::warn!("Fail to fsync the AOF file: {}.", failure.why);
+                    }
                     return code;
                 }
             }
@@ -141,6 +149,7 @@ async fn follow(
     listen: bool,
 ) -> Result<(), SetError> {
     door.enter(|s| process.reconfigure(s))?;
+    door.enter(aof::configure);
     if !listen {
         return Ok(());
     }
@@ -163,6 +172,13 @@ fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {
     })?;
     tracing::info!("CONFIG REWRITE executed with success.");
     Ok(())
+}
+
+/// Passes on what the writer of the append-only file reports.
+async fn take_reports(door: Door, mut reports: UnboundedReceiver<Report>) {
+    while let Some(report) = reports.recv().await {
+        door.enter(|s| aof::handle(s, report));
+    }
 }
 
 async fn tick(door: Door) {

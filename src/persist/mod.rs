@@ -12,6 +12,7 @@ pub mod snapshot;
 
 pub use saving::{Running, Saving};
 
+use aof::Aof;
 use disk::{Disk, Files};
 use snapshot::Snapshots;
 use std::sync::Arc;
@@ -25,10 +26,17 @@ pub struct Persist {
     pub snapshots: Snapshots,
     /// Saving to the RDB file.
     pub saving: Saving,
+    /// The append-only file.
+    pub aof: Aof,
 }
 
 impl Default for Persist {
     fn default() -> Self {
-        Self { disk: Arc::new(Files), snapshots: Snapshots::default(), saving: Saving::default() }
+        Self {
+            disk: Arc::new(Files),
+            snapshots: Snapshots::default(),
+            saving: Saving::default(),
+            aof: Aof::default(),
+        }
     }
 }

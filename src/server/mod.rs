@@ -157,6 +157,20 @@ impl Server {
         self.keyspace.shared.listen(Listener::Feed, true);
     }
 
+    /// Begins to log writes, or ends it, as the log itself does.
+    pub fn follow_log(&mut self) {
+        self.effects.set_logged(self.persist.aof.log.is_on());
+        self.keyspace.shared.listen(Listener::Feed, self.effects.is_feeding());
+    }
+
+    /// Hands what was collected for the log and others to them.
+    pub fn deliver_writes(&mut self) {
+        let now_ms = self.now_ms();
+        let log = &mut self.persist.aof.log;
+        log.set_time(self.config.aof_timestamp_enabled.then_some(now_ms));
+        self.effects.deliver(log);
+    }
+
     /// Forgets what a client watches.
     pub fn unwatch(&mut self, id: ClientId) {
         let session = self.clients.running(id);

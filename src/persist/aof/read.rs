@@ -224,6 +224,11 @@ impl Reader {
         self.offset(0)
     }
 
+    /// The offset behind the item that was handed out last.
+    pub fn item_end(&self) -> u64 {
+        self.offset(self.seen)
+    }
+
     /// Whether the EXEC of a MULTI is still to come.
     pub fn in_multi(&self) -> bool {
         self.in_multi

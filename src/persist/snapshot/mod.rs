@@ -29,6 +29,7 @@ pub use state::{Current, Snapshots, Task};
 pub use write::{Target, write};
 
 use crate::keyspace::{Capture, Database, Reading};
+use crate::persist::aof::rewrite;
 use crate::persist::rdb::encode::{Encoder, Verbatim};
 use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
@@ -74,6 +75,8 @@ impl InFlight {
 pub enum Format {
     /// As sections of an RDB file.
     Rdb(Usage),
+    /// As the commands that make them.
+    Commands,
 }
 
 /// Where the keys of one database of the beginning are.
@@ -159,13 +162,23 @@ impl Snapshot {
         if self.out.is_none() {
             return;
         }
-        let mut encoder = Encoder::deferring(&mut self.part, &mut self.places);
-        if self.selected != Some(db) {
-            self.selected = Some(db);
-            sections::select_db(&mut encoder, db);
+        let selects = self.selected != Some(db);
+        self.selected = Some(db);
+        match self.format {
+            Format::Rdb(usage) => {
+                let mut encoder = Encoder::deferring(&mut self.part, &mut self.places);
+                if selects {
+                    sections::select_db(&mut encoder, db);
+                }
+                sections::key(&mut encoder, entry, usage, self.began_ms);
+            }
+            Format::Commands => {
+                if selects {
+                    rewrite::select(&mut self.part, db);
+                }
+                rewrite::entry(&mut self.part, entry);
+            }
         }
-        let Format::Rdb(usage) = self.format;
-        sections::key(&mut encoder, entry, usage, self.began_ms);
         if self.part.len() >= PART {
             self.send_part();
         }
@@ -191,8 +204,9 @@ impl Snapshot {
         if self.out.is_none() {
             return;
         }
-        let Format::Rdb(_) = self.format;
-        self.part.push(opcode::END);
+        if self.format != Format::Commands {
+            self.part.push(opcode::END);
+        }
         self.send_part();
         self.send(Part::End);
         self.give_up();
