@@ -25,8 +25,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 /// Roles that the program has under other names, and that are not there yet.
-const ROLES_TO_COME: &[(&str, &str)] =
-    &[("redis-sentinel", "Sentinel"), ("redis-check-rdb", "the RDB checker")];
+const ROLES_TO_COME: &[(&str, &str)] = &[("redis-sentinel", "Sentinel")];
 
 pub(crate) fn main() -> ExitCode {
     let title = ProcTitle::take();
@@ -59,7 +58,8 @@ fn run_tool(name: &str, args: &[OsString]) -> Option<ExitCode> {
     };
     let console =
         Console { input: &mut std::io::stdin().lock(), out: &mut std::io::stdout().lock() };
-    Some(ExitCode::from(tool.run(&called, args.iter().cloned(), &Files, console)))
+    let now_ms = Clock.now_ms().unsigned_abs();
+    Some(ExitCode::from(tool.run(&called, args.iter().cloned(), &Files, now_ms, console)))
 }
 
 /// Writes to standard output, which is what was asked for.
@@ -88,7 +88,7 @@ fn help(name: &str) -> String {
     format!(
         "Usage: {name} [/path/to/redis.conf] [options] [-]\n       {name} - (read the configuration \
          from standard input)\n       {name} -v or --version\n       {name} -h or --help\n       \
-         {name} --check-system\n       {name} check-aof --help\n\nExamples:\n       {name} (every option has its default)\n       \
+         {name} --check-system\n       {name} check-aof --help\n       {name} check-rdb --help\n\nExamples:\n       {name} (every option has its default)\n       \
          {name} /etc/redis/6379.conf\n       {name} --port 7777\n       {name} --port 7777 \
          --replicaof 127.0.0.1 8888\n       {name} /etc/myredis.conf --loglevel verbose -\n"
     )

@@ -7,12 +7,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::{BAD, Console, GOOD, file_argument, file_of};
+use super::check_rdb::{self, Input};
+use super::{BAD, Console, GOOD, Refused, file_argument, file_of};
+use crate::persist::aof::manifest::Manifest;
 use crate::persist::aof::read::{Damage, Fault, Item, Missing, Reader, Torn, timestamp};
-use crate::persist::disk::{Disk, File, Open};
+use crate::persist::disk::{self, Disk, File, Open, folder_of};
 use crate::stdx::os::error::os_words;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// How many bytes are read at once.
@@ -37,7 +39,12 @@ pub(super) fn command() -> Command {
         .arg(file_argument("file.manifest|file.aof"))
 }
 
-pub(super) fn run(matches: &ArgMatches, disk: &dyn Disk, console: &mut Console<'_>) -> u8 {
+pub(super) fn run(
+    matches: &ArgMatches,
+    disk: &dyn Disk,
+    now_ms: u64,
+    console: &mut Console<'_>,
+) -> u8 {
     let timestamp: Option<&String> = matches.get_one("timestamp");
     let repair = match timestamp.map(|text| text.parse()) {
         None if matches.get_flag("fix") => Repair::Fix,
@@ -48,8 +55,8 @@ pub(super) fn run(matches: &ArgMatches, disk: &dyn Disk, console: &mut Console<'
             return BAD;
         }
     };
-    let mut check = Check { console, disk, repair, elements: 0 };
-    match check.old_style(file_of(matches)) {
+    let mut check = Check { console, disk, now_ms, repair, elements: 0 };
+    match check.path(file_of(matches)) {
         Ok(()) => GOOD,
         Err(Refused) => BAD,
     }
@@ -64,9 +71,6 @@ enum Repair {
     /// Cut off what was written later.
     CutTo(u64),
 }
-
-/// It was said why the files are not in order.
-struct Refused;
 
 /// How a file was found, or left.
 enum Verdict {
@@ -104,22 +108,60 @@ enum End {
 struct Check<'a, 'c> {
     console: &'a mut Console<'c>,
     disk: &'a dyn Disk,
+    now_ms: u64,
     repair: Repair,
     /// Counts, lengths and arguments of all files so far: the lines, as this tool counts them.
     elements: u64,
 }
 
 impl Check<'_, '_> {
-    fn old_style(&mut self, path: &Path) -> Result<(), Refused> {
+    /// Checks what is there: a manifest and its files, or one file.
+    fn path(&mut self, path: &Path) -> Result<(), Refused> {
         let mut file = self.open(path)?;
+        let first = first_piece(&mut *file).map_err(|error| self.cannot("read", path, &error))?;
+        if is_manifest(&first) {
+            return self.multi_part(path);
+        }
         self.console.say("Start checking Old-Style AOF");
         let name = path.display().to_string();
         let part = Part { path, name: name.clone(), last: true };
-        match self.file(&part, &mut *file)? {
+        match self.file(&part, &mut *file, first)? {
             Verdict::Empty => self.console.say(format_args!("AOF {name} is empty")),
             Verdict::Valid => self.console.say(format_args!("AOF {name} is valid")),
             Verdict::Cut => {}
         }
+        Ok(())
+    }
+
+    /// Checks the files of a manifest.
+    fn multi_part(&mut self, path: &Path) -> Result<(), Refused> {
+        self.console.say("Start checking Multi Part AOF");
+        let bytes = disk::read(self.disk, path).map_err(|error| self.cannot("read", path, &error));
+        let manifest = Manifest::parse(&bytes?).map_err(|error| self.refuse(&error.to_string()))?;
+        let count = manifest.to_load().count();
+        let has_base = usize::from(manifest.base.is_some());
+        for (number, piece) in manifest.to_load().enumerate() {
+            let path = folder_of(path).join(&piece.name);
+            let mut file = self.open(&path)?;
+            let first = first_piece(&mut *file);
+            let first = first.map_err(|error| self.cannot("read", &path, &error))?;
+            let is_base = number < has_base;
+            if is_base {
+                let format = if check_rdb::is_rdb(&first) { "RDB" } else { "RESP" };
+                self.console.say(format_args!("Start to check BASE AOF ({format} format)."));
+            } else if number == has_base {
+                self.console.say("Start to check INCR files.");
+            }
+            let (role, name) = (if is_base { "BASE" } else { "INCR" }, piece.name.clone());
+            let part = Part { path: &path, name, last: number + 1 == count };
+            let how = match self.file(&part, &mut *file, first)? {
+                Verdict::Empty => "empty",
+                Verdict::Valid => "valid",
+                Verdict::Cut => continue,
+            };
+            self.console.say(format_args!("{role} AOF {} is {how}", part.name));
+        }
+        self.console.say("All AOF files and manifest are valid");
         Ok(())
     }
 
@@ -133,12 +175,19 @@ impl Check<'_, '_> {
         Refused
     }
 
-    fn file(&mut self, part: &Part<'_>, file: &mut dyn File) -> Result<Verdict, Refused> {
-        let read = file.size().and_then(|size| self.read(file, size));
-        let found = read.map_err(|error| self.cannot("read", part.path, &error))?;
-        if found.size == 0 {
+    /// Checks a file, whose first bytes were read already.
+    fn file(
+        &mut self,
+        part: &Part<'_>,
+        file: &mut dyn File,
+        first: Vec<u8>,
+    ) -> Result<Verdict, Refused> {
+        if first.is_empty() {
             return Ok(Verdict::Empty);
         }
+        let reader = self.begin(part, file, first)?;
+        let read = file.size().and_then(|size| self.read(reader, file, size));
+        let found = read.map_err(|error| self.cannot("read", part.path, &error))?;
         match (&found.end, self.repair) {
             (End::Later, Repair::CutTo(seconds)) => return self.cut_to(part, &found, seconds),
             (End::Whole, Repair::CutTo(seconds)) => {
@@ -164,19 +213,39 @@ impl Check<'_, '_> {
         }
     }
 
+    /// A reader of the commands in a file, behind an RDB file if it begins with one.
+    fn begin(
+        &mut self,
+        part: &Part<'_>,
+        file: &mut dyn File,
+        first: Vec<u8>,
+    ) -> Result<Reader, Refused> {
+        let (mut reader, bytes) = if check_rdb::is_rdb(&first) {
+            let name = part.path.display().to_string();
+            let input = Input { name: &name, first, file };
+            let tail = check_rdb::examine(input, self.now_ms, self.console)
+                .map_err(|_| self.refuse("RDB preamble of AOF file is not sane, aborting."))?;
+            self.console.say("RDB preamble is OK, proceeding with AOF tail...");
+            (Reader::new(tail.at), tail.bytes)
+        } else {
+            (Reader::new(0), first)
+        };
+        reader.push(&bytes);
+        Ok(reader)
+    }
+
     /// Reads a file to its end, or to where the reading must end.
-    fn read(&mut self, file: &mut dyn File, size: u64) -> io::Result<Found> {
-        let mut reader = Reader::new(0);
+    fn read(&mut self, mut reader: Reader, file: &mut dyn File, size: u64) -> io::Result<Found> {
         let mut piece = vec![0; PIECE];
         let end = loop {
+            if let Some(end) = self.items(&mut reader) {
+                break end;
+            }
             let len = file.read(&mut piece)?;
             if len == 0 {
                 break reader.finish().map_or_else(End::Torn, |()| End::Whole);
             }
             reader.push(&piece[..len]);
-            if let Some(end) = self.items(&mut reader) {
-                break end;
-            }
         };
         self.elements += reader.elements();
         let whole = match end {
@@ -301,4 +370,17 @@ impl Check<'_, '_> {
         self.console.say(why);
         Refused
     }
+}
+
+/// The first bytes of a file, so many that it is known what it is.
+fn first_piece(file: &mut dyn File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(PIECE as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a file that begins so is a manifest: its first line that is no comment names a file.
+fn is_manifest(first: &[u8]) -> bool {
+    let mut lines = first.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#"));
+    lines.next().is_some_and(|line| line.starts_with(b"file"))
 }

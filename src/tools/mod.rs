@@ -1,10 +1,11 @@
-//! The programs beside the server, which check its files: `larder check-aof`, also under the name
-//! redis-check-aof.
+//! The programs beside the server, which check its files: `larder check-rdb` and `larder check-aof`, also under the
+//! names redis-check-rdb and redis-check-aof.
 //!
 //! They read through [`Disk`], ask and tell through a [`Console`], and end with an exit code; so a test needs neither
 //! files nor a process.
 
 mod check_aof;
+mod check_rdb;
 
 use crate::persist::disk::Disk;
 use clap::error::ErrorKind;
@@ -31,10 +32,18 @@ pub struct Console<'a> {
 pub enum Tool {
     /// Checks an append-only file.
     CheckAof,
+    /// Checks an RDB file.
+    CheckRdb,
 }
 
+/// It was said why a file is not in order.
+struct Refused;
+
 /// Each tool as an argument of larder, and as a program of its own.
-const NAMES: &[(&str, &str, Tool)] = &[("check-aof", "redis-check-aof", Tool::CheckAof)];
+const NAMES: &[(&str, &str, Tool)] = &[
+    ("check-aof", "redis-check-aof", Tool::CheckAof),
+    ("check-rdb", "redis-check-rdb", Tool::CheckRdb),
+];
 
 impl Tool {
     /// The tool that a program of this name is.
@@ -49,16 +58,18 @@ impl Tool {
         NAMES.iter().find(|(argument, ..)| *argument == word).map(|(_, _, tool)| *tool)
     }
 
-    /// Runs it, called by `name` with `args`; answers the exit code.
+    /// Runs it, called by `name` with `args`, at `now_ms`; answers the exit code.
     pub fn run(
         self,
         name: &str,
         args: impl IntoIterator<Item = std::ffi::OsString>,
         disk: &dyn Disk,
+        now_ms: u64,
         mut console: Console<'_>,
     ) -> u8 {
         let command = match self {
             Self::CheckAof => check_aof::command(),
+            Self::CheckRdb => check_rdb::command(),
         };
         let command = command
             .display_name(name.to_owned())
@@ -69,7 +80,8 @@ impl Tool {
         let names = std::iter::once(name.into());
         match command.try_get_matches_from(names.chain(args)) {
             Ok(matches) => match self {
-                Self::CheckAof => check_aof::run(&matches, disk, &mut console),
+                Self::CheckAof => check_aof::run(&matches, disk, now_ms, &mut console),
+                Self::CheckRdb => check_rdb::run(&matches, disk, now_ms, &mut console),
             },
             Err(answer) => console.answer(&answer),
         }

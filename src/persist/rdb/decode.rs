@@ -16,7 +16,8 @@ pub struct Decoder<'a> {
     missing: usize,
 }
 
-const EARLY_END: &str = "early end";
+/// What is wrong with input that ends before what it holds.
+pub const EARLY_END: &str = "early end";
 const UNKNOWN_ENCODING: &str = "unknown string encoding";
 
 /// How a string begins.

@@ -23,7 +23,7 @@ fn run_on(disk: &Simulated, words: &[&str], typed: &str) -> (u8, String) {
     let mut out = Vec::new();
     let console = Console { input: &mut typed.as_bytes(), out: &mut out };
     let words = words.iter().map(|word| (*word).into());
-    let code = Tool::CheckAof.run("redis-check-aof", words, disk, console);
+    let code = Tool::CheckAof.run("redis-check-aof", words, disk, 0, console);
     (code, String::from_utf8(out).unwrap())
 }
 
@@ -140,6 +140,78 @@ fn a_file_is_cut_to_a_time_but_not_into_a_transaction() {
     check_cut("25", 0, 93, "Successfully truncated AOF x.aof to timestamp 25");
     let nothing = "Truncate nothing in AOF x.aof to timestamp 30\nAOF x.aof is valid";
     check_cut("30", 0, all, nothing);
+}
+
+fn two_parts(first: &str, second: &str) -> Simulated {
+    let manifest = "file a.1.base.aof seq 1 type b\nfile a.1.incr.aof seq 1 type i\n\
+                    file a.2.incr.aof seq 2 type i\n";
+    disk_with(&[
+        ("dir/a.manifest", manifest.as_bytes()),
+        ("dir/a.1.base.aof", b""),
+        ("dir/a.1.incr.aof", first.as_bytes()),
+        ("dir/a.2.incr.aof", second.as_bytes()),
+    ])
+}
+
+const BEGIN: &str = "Start checking Multi Part AOF\nStart to check BASE AOF (RESP format).\n\
+                     BASE AOF a.1.base.aof is empty\nStart to check INCR files.\n";
+
+#[test]
+fn all_files_of_a_manifest_are_checked() {
+    let (code, said) = run_on(&two_parts(GOOD, SET), &["dir/a.manifest"], "");
+    let expected = "AOF analyzed: filename=a.1.incr.aof, size=50, ok_up_to=50, ok_up_to_line=13, \
+                    diff=0\nINCR AOF a.1.incr.aof is valid\n\
+                    AOF analyzed: filename=a.2.incr.aof, size=27, ok_up_to=27, ok_up_to_line=20, \
+                    diff=0\nINCR AOF a.2.incr.aof is valid\n\
+                    All AOF files and manifest are valid\n";
+    assert_eq!((code, said), (0, format!("{BEGIN}{expected}")));
+}
+
+#[test]
+fn only_the_last_file_of_a_manifest_is_cut() {
+    let torn = &GOOD[..40];
+    let (code, said) = run_on(&two_parts(torn, GOOD), &["--fix", "dir/a.manifest"], "y\n");
+    let end = "Failed to truncate AOF a.1.incr.aof because it is not the last file\n";
+    assert_eq!((code, said.ends_with(end)), (1, true), "{said}");
+    let disk = two_parts(GOOD, torn);
+    let (code, said) = run_on(&disk, &["--fix", "dir/a.manifest"], "y\n");
+    let end = "Successfully truncated AOF a.2.incr.aof\nAll AOF files and manifest are valid\n";
+    assert_eq!((code, said.ends_with(end)), (0, true), "{said}");
+    assert_eq!(disk::read(&disk, Path::new("dir/a.2.incr.aof")).unwrap(), &GOOD.as_bytes()[..23]);
+}
+
+#[test]
+fn what_follows_a_file_that_is_cut_to_a_time_must_go_first() {
+    let disk = two_parts(&format!("{GOOD}#TS:20\r\n{SET}"), SET);
+    let words = &["--truncate-to-timestamp", "10", "dir/a.manifest"];
+    let (code, said) = run_on(&disk, words, "");
+    let told = "AOF dir/a.1.incr.aof to timestamp 10 to offset 50 because it is not the last file.";
+    assert_eq!((code, said.contains(told)), (1, true), "{said}");
+}
+
+#[test]
+fn a_manifest_with_a_wrong_line_is_refused() {
+    let disk = disk_with(&[("m", b"file a seq 1 type x\n")]);
+    let (code, said) = run_on(&disk, &["m"], "");
+    assert_eq!((code, said.contains("at line 1\n>>> 'file a seq 1 type x'")), (1, true), "{said}");
+}
+
+/// An RDB file of version 11 without keys, its checksum switched off.
+const RDB: &[u8] = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
+
+#[test]
+fn commands_may_follow_an_rdb_file() {
+    let disk = disk_with(&[("x.aof", &[RDB, GOOD.as_bytes(), b"*1"].concat())]);
+    let (code, said) = run_on(&disk, &["x.aof"], "");
+    let end = "RDB preamble is OK, proceeding with AOF tail...\n\
+               0x              44: Expected \\r\\n, got: 0000\n\
+               AOF analyzed: filename=x.aof, size=70, ok_up_to=68, ok_up_to_line=13, diff=2\n\
+               AOF x.aof is not valid. Use the --fix option to try fixing it.\n";
+    assert_eq!((code, said.ends_with(end)), (1, true), "{said}");
+    let disk = disk_with(&[("x.aof", &RDB[..15])]);
+    let (code, said) = run_on(&disk, &["x.aof"], "");
+    let end = "RDB preamble of AOF file is not sane, aborting.\n";
+    assert_eq!((code, said.ends_with(end)), (1, true), "{said}");
 }
 
 #[test]

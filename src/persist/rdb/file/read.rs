@@ -231,6 +231,22 @@ impl Reader {
         Some(self.known.version).filter(|version| *version != 0)
     }
 
+    /// What is being read: the byte that says what the section is, and of a key its name, as far as they
+    /// have come.
+    #[must_use]
+    pub fn in_hand(&self) -> Option<(u8, Option<Vec<u8>>)> {
+        if let State::Text(long) = &self.state {
+            return Some((type_byte::STRING, Some(long.name.clone())));
+        }
+        if matches!(self.state, State::Magic | State::Ended) {
+            return None;
+        }
+        let mut input = Decoder::new(&self.window[self.start..]);
+        let first = input.byte().ok()?;
+        let is_key = first < opcode::SLOT_INFO;
+        Some((first, is_key.then(|| input.string().ok()).flatten()))
+    }
+
     /// What came behind the end, as it came with it.
     #[must_use]
     pub fn into_rest(mut self) -> Vec<u8> {
