@@ -10,7 +10,9 @@ use crate::config::Config;
 use crate::persist::disk::{Disk, File, Open};
 use crate::persist::rdb::decode::EARLY_END;
 use crate::persist::rdb::file::opcode;
-use crate::persist::rdb::file::read::{Checksum, Fault, Found, Item, Key, ReadError, Reader};
+use crate::persist::rdb::file::read::{
+    Checksum, FIRST_SUMMED_VERSION, Fault, Found, Item, Key, ReadError, Reader,
+};
 use crate::stdx::hash::Seed;
 use crate::stdx::os::error::os_words;
 use crate::types::Limits;
@@ -175,12 +177,12 @@ impl Report<'_, '_> {
             self.offset = reader.at();
             match item {
                 Item::Aux { name, value } => {
-                    let (name, value) = (name.escape_ascii(), value.escape_ascii());
+                    let (name, value) = (shown(&name), shown(&value));
                     self.say(format_args!("AUX FIELD {name} = '{value}'"));
                 }
                 Item::SelectDb(db) => self.say(format_args!("Selecting DB ID {db}")),
                 Item::Key(key) => self.count(&key),
-                Item::End(checksum) => return self.end(checksum).map(|()| true),
+                Item::End(checksum) => return self.end(reader, checksum).map(|()| true),
                 Item::Function(_) | Item::ResizeDb { .. } | Item::SlotInfo { .. } => {}
             }
         }
@@ -195,9 +197,10 @@ impl Report<'_, '_> {
         counts.volatile_fields += u64::from(type_name(key.kind).contains("-md"));
     }
 
-    fn end(&mut self, checksum: Checksum) -> Result<(), Failure> {
+    fn end(&mut self, reader: &Reader, checksum: Checksum) -> Result<(), Failure> {
         match checksum {
             Checksum::Right => self.say("Checksum OK"),
+            Checksum::Missing if reader.version() < Some(FIRST_SUMMED_VERSION) => {}
             Checksum::Missing => {
                 self.say("RDB file was saved with checksum disabled: no check performed.");
             }
@@ -225,7 +228,7 @@ impl Report<'_, '_> {
         self.console.say(format_args!("[additional info] While doing: {doing}"));
         if let Some((kind, name)) = key {
             if let Some(name) = name {
-                let name = name.escape_ascii();
+                let name = shown(&name);
                 self.console.say(format_args!("[additional info] Reading key '{name}'"));
             }
             let what = type_name(kind);
@@ -244,6 +247,11 @@ impl Report<'_, '_> {
             self.console.say(format_args!("[info] {count} {what}"));
         }
     }
+}
+
+/// Bytes as text that does no harm to a terminal.
+fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"")
 }
 
 fn type_name(kind: u8) -> &'static str {

@@ -19,7 +19,7 @@ use crate::types::Limits;
 /// Bytes of the magic with its version.
 const MAGIC_LEN: usize = 9;
 /// Files of earlier versions end without a checksum.
-const FIRST_SUMMED_VERSION: u16 = 5;
+pub const FIRST_SUMMED_VERSION: u16 = 5;
 /// A plain string of so many bytes that is not there as a whole gets memory of its own.
 const LONG: usize = 64 * 1024;
 /// Bytes of the checksum.
