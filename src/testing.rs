@@ -3,8 +3,10 @@
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
+use crate::exec::aof_load::{self, Player};
+use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{aof, call, clients, cron, reconfigure, save, snapshot, table};
+use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
@@ -36,6 +38,8 @@ pub struct InProcess {
     writer: Option<Box<Writer>>,
     /// It writes only when told to.
     writer_waits: bool,
+    /// Snapshots that begin are left to the test.
+    holds_snapshots: bool,
 }
 
 impl InProcess {
@@ -56,7 +60,31 @@ impl InProcess {
             disk,
             writer: None,
             writer_waits: false,
+            holds_snapshots: false,
         }
+    }
+
+    /// A server that is started over what a disk holds, as `net` starts one.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn start(config: Config, seed: u64, disk: Simulated) -> Result<Self, String> {
+        let mut this = Self::new(config, seed);
+        this.server.persist.disk = Arc::new(disk.clone());
+        this.disk = disk;
+        let server = &mut this.server;
+        if server.config.appendonly {
+            aof_load::at_start(server)?;
+        } else {
+            load::at_start(server)?;
+        }
+        load_all(server);
+        load_log(server);
+        if server.persist.loading.failed {
+            return Err("the data set cannot be loaded".to_owned());
+        }
+        this.work();
+        Ok(this)
     }
 
     /// The disk its files are on.
@@ -73,6 +101,35 @@ impl InProcess {
     /// The server itself.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
+    }
+
+    /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
+    pub fn hold_snapshots(&mut self) {
+        self.holds_snapshots = true;
+    }
+
+    /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
+    /// complete.
+    pub fn read_snapshot(&mut self) -> bool {
+        let reading = snapshot::slice(&mut self.server);
+        self.work();
+        reading == Reading::Complete
+    }
+
+    /// Takes the snapshots that have begun to their end.
+    pub fn take_snapshots(&mut self) {
+        save_in_background(&mut self.server);
+        self.work();
+    }
+
+    /// Loads the data set of the server's disk, as at the start of a process.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn load(&mut self) -> Result<(), String> {
+        load::at_start(&mut self.server)?;
+        load_all(&mut self.server);
+        Ok(())
     }
 
     /// Connects a client from this machine.
@@ -135,8 +192,11 @@ impl InProcess {
         loop {
             // What is reported now may let clients go on that waited.
             self.follow_up();
-            let Some(client) = self.next_ready() else { break };
-            self.turn(client);
+            match self.next_ready() {
+                Some(client) => self.turn(client),
+                None if self.server.effects.has_actions() => {}
+                None => break,
+            }
         }
         self.deliver();
     }
@@ -176,10 +236,22 @@ impl InProcess {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {
                     let saved = save_now(server);
                     save::answer(server, Some(client), saved);
+                }
+                Action::Load => {
+                    load_all(server);
+                    load_log(server);
+                }
+                Action::ReloadLog { client } => aof_load::reload(server, client),
+                Action::Reload { client, save, how } => {
+                    load::prepare(server);
+                    let saved = !save || save_now(server);
+                    load::saved(server, client, saved, how);
+                    load_all(server);
                 }
                 Action::SnapshotEnded { purpose, result } => {
                     snapshot::ended(server, purpose, result);
@@ -231,6 +303,19 @@ impl InProcess {
     }
 }
 
+/// Runs the load that has begun to its end, on the same thread.
+fn load_all(s: &mut Server) {
+    let Some(task) = s.persist.loading.task.take() else { return };
+    let result = task.run(&mut |mut batch| loop {
+        match load::insert(s, &mut batch) {
+            Slice::More => {}
+            Slice::Whole => return true,
+            Slice::Refused => return false,
+        }
+    });
+    load::ended(s, result);
+}
+
 /// Takes the snapshots that have begun to their end, as if nothing happened meanwhile.
 fn save_in_background(s: &mut Server) {
     for task in s.persist.snapshots.take_tasks() {
@@ -244,6 +329,21 @@ fn save_now(s: &mut Server) -> bool {
     let begun = save::begin_now(s).is_ok();
     save_in_background(s);
     begun && s.persist.saving.last_ok
+}
+
+/// Runs the load of the append-only file that has begun, if one has, to its end.
+fn load_log(s: &mut Server) {
+    let Some(task) = s.persist.aof.load.take() else { return };
+    let mut player = Player::new(s);
+    let result = task.run(&mut |mut event| loop {
+        match player.take(s, &mut event) {
+            load::Slice::More => {}
+            load::Slice::Whole => return true,
+            load::Slice::Refused => return false,
+        }
+    });
+    player.end(s);
+    aof_load::ended(s, result);
 }
 
 /// A feed that writes down what it is given; its clones share what they wrote.

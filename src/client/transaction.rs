@@ -17,6 +17,8 @@ pub struct Transaction {
     len: usize,
     bytes: usize,
     flags: CommandFlags,
+    /// The flags that each of the commands has; of none, none.
+    common_flags: CommandFlags,
     failed: bool,
 }
 
@@ -57,6 +59,7 @@ impl Transaction {
         self.len += 1;
         self.bytes += bytes;
         self.flags = self.flags | flags;
+        self.common_flags = if self.len == 1 { flags } else { self.common_flags & flags };
     }
 
     /// Commands queued.
@@ -77,6 +80,11 @@ impl Transaction {
     /// The flags that any of the commands has.
     pub fn flags(&self) -> CommandFlags {
         self.flags
+    }
+
+    /// Whether each of the commands has this flag.
+    pub fn all_have(&self, flag: CommandFlags) -> bool {
+        self.is_empty() || self.common_flags.has(flag)
     }
 
     /// A command was refused: EXEC will run none.

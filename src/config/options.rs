@@ -400,7 +400,7 @@ options! {
     "rdb-key-save-delay", int(i32::MIN as i64, INT_MAX), [HIDDEN], Now;
     /// Microseconds to wait after each key loaded; for tests.
     key_load_delay: i32 = 0;
-    "key-load-delay", int(i32::MIN as i64, INT_MAX), [HIDDEN], Later;
+    "key-load-delay", int(i32::MIN as i64, INT_MAX), [HIDDEN], Now;
     /// Bytes loaded between two looks at the clients.
     loading_process_events_interval_bytes: u32 = 2 << 20;
     "loading-process-events-interval-bytes", int(1024, INT_MAX), [HIDDEN], Later;

@@ -47,6 +47,9 @@ pub enum Action {
     /// waits for it, if one does.
     #[expect(missing_docs, reason = "told above")]
     RewriteConfig { client: Option<ClientId>, missing: Missing },
+    /// Load the append-only file in place of what is in memory, and answer the client.
+    #[expect(missing_docs, reason = "told above")]
+    ReloadLog { client: ClientId },
     /// Write the snapshots that have begun: `persist::snapshot::Snapshots` has their tasks.
     WriteSnapshot,
     /// A snapshot is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
@@ -55,8 +58,22 @@ pub enum Action {
     /// Save at once, with everybody waiting, and answer the client.
     #[expect(missing_docs, reason = "told above")]
     Save { client: ClientId },
+    /// Run the load that has begun: `persist::load::Loading` has its task.
+    Load,
+    /// Save at once, if `save`, then load the file and answer the client.
+    #[expect(missing_docs, reason = "told above")]
+    Reload { client: ClientId, save: bool, how: Reload },
     /// Die by a signal: DEBUG SEGFAULT.
     Crash,
+}
+
+/// How a file is loaded into a server that has keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// In place of what there is.
+    pub flush: bool,
+    /// Keys that are there give way to those of the file; else there must be none.
+    pub merge: bool,
 }
 
 /// What a snapshot is for.
@@ -142,10 +159,11 @@ impl Effects {
         }
         let word = |word: &str, db| Op { db, argv: vec![word.as_bytes().to_vec()] };
         let mut ops = std::mem::take(&mut self.ops);
-        if let [first, _, ..] = &ops[..] {
-            let db = first.db;
-            ops.insert(0, word("MULTI", db));
-            ops.push(word("EXEC", db));
+        if let [first, .., last] = &ops[..] {
+            // They are in no database: none need be selected for them.
+            let (multi, exec) = (word("MULTI", first.db), word("EXEC", last.db));
+            ops.insert(0, multi);
+            ops.push(exec);
         }
         for op in &ops {
             log.feed(op);

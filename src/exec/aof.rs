@@ -4,6 +4,7 @@
 //! [`handle`]. A rewrite is a snapshot ([`snapshot`]) and a change of files at the same point of the history: what is written from
 //! then on belongs behind the snapshot.
 
+use super::aof_load;
 use super::snapshot::{self, Job as SnapshotJob};
 use crate::client::{ClientId, SyncWait, Wait};
 use crate::config::AppendFsync;
@@ -36,6 +37,9 @@ pub fn wrote(s: &mut Server, id: ClientId) {
 
 /// Makes the append-only file follow the configuration.
 pub fn configure(s: &mut Server) {
+    if s.persist.loading.is_on() {
+        return;
+    }
     match (s.config.appendonly, s.persist.aof.state) {
         (true, State::Off) => begin(s),
         (false, State::Beginning | State::On) => end(s),
@@ -312,6 +316,9 @@ fn progressed(s: &mut Server, progress: Progress) {
     });
     if !s.persist.aof.waiting.is_empty() {
         serve_waiting(s);
+    }
+    if s.persist.aof.reload.is_some() {
+        aof_load::log_is_written(s);
     }
 }
 

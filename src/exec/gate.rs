@@ -34,7 +34,7 @@ pub fn check(
     if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
         return Err(not_while_subscribed(s, command));
     }
-    Ok(())
+    loaded(s, id, spec)
 }
 
 /// The number of arguments is one the command takes.
@@ -52,6 +52,25 @@ fn arity(
         "wrong number of arguments for '{}' command",
         s.command_name(command)
     )))
+}
+
+/// While the data set is being loaded, only what needs none of it runs.
+#[inline]
+fn loaded(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    if s.persist.loading.is_on() { wait_for_data(s, id, spec) } else { Ok(()) }
+}
+
+#[cold]
+fn wait_for_data(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let may_run = match queued {
+        Some(transaction) => transaction.all_have(flag::LOADING),
+        None => spec.flags.has(flag::LOADING),
+    };
+    if may_run {
+        return Ok(());
+    }
+    Err(CmdError::code("LOADING Redis is loading the dataset in memory"))
 }
 
 /// A client of RESP2 that is subscribed gets messages where replies would be, so it may do little.

@@ -2,6 +2,7 @@
 
 use super::{call, multi};
 use crate::client::ClientId;
+use crate::keyspace::Keeper;
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{CommandId, flag};
@@ -36,7 +37,7 @@ pub fn end_if_over(s: &mut Server) -> bool {
     let over = s.pause.until_ms != 0 && !s.pause.is_on(s.now_ms());
     if over {
         s.pause.end(&mut s.clients);
-        s.keyspace.shared.keep_expired(false);
+        s.keyspace.shared.keep_expired(Keeper::Pause, false);
     }
     over
 }

@@ -19,13 +19,13 @@ pub fn begin(s: &mut Server) -> Result<(), CmdError> {
     if runs(s) {
         return Err(CmdError::Msg("Background save already in progress"));
     }
-    if let Err(snapshot::Busy) = start(s) {
+    if let Err(snapshot::Busy) = start(s, true) {
         return Err(CmdError::Msg(
             "Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in \
              order to schedule a BGSAVE whenever possible.",
         ));
     }
-    tracing::info!("Background saving started");
+    tracing::info!("Background saving started by pid {}", s.facts.pid);
     Ok(())
 }
 
@@ -55,10 +55,10 @@ pub fn begin_now(s: &mut Server) -> Result<(), CmdError> {
     if runs(s) {
         return Err(CmdError::Msg("Background save already in progress"));
     }
-    start(s).map_err(|snapshot::Busy| CmdError::Msg("A snapshot is being taken"))
+    start(s, false).map_err(|snapshot::Busy| CmdError::Msg("A snapshot is being taken"))
 }
 
-fn start(s: &mut Server) -> Result<(), snapshot::Busy> {
+fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
     let job = Job {
         purpose: Purpose::Save,
         target: target(s),
@@ -68,7 +68,7 @@ fn start(s: &mut Server) -> Result<(), snapshot::Busy> {
     s.persist.saving.last_try_ms = began_ms;
     snapshot::begin(s, job)?;
     s.persist.saving.count += 1;
-    s.persist.saving.running = Some(Running { began_ms, dirty });
+    s.persist.saving.running = Some(Running { began_ms, dirty, background });
     Ok(())
 }
 
@@ -94,12 +94,17 @@ pub(super) fn ended(s: &mut Server, result: Result<u64, String>, aborted: bool) 
             saving.last_save_ms = now_ms;
             s.keyspace.shared.dirty = s.keyspace.shared.dirty.saturating_sub(run.dirty);
             tracing::info!("DB saved on disk");
+            if run.background {
+                tracing::info!("Background saving terminated with success");
+            }
         }
         Err(_) if aborted => tracing::warn!("Saving was cancelled"),
         Err(why) => {
             saving.last_ok = false;
             tracing::warn!("{why}");
-            tracing::warn!("Background saving error");
+            if run.background {
+                tracing::warn!("Background saving error");
+            }
         }
     }
 }

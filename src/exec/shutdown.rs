@@ -38,7 +38,9 @@ pub fn begin(s: &mut Server, how: EndHow) -> bool {
         tracing::warn!("A snapshot is being saved in the background. It is given up.");
         save::abandon(s);
     }
-    let wanted = how.save.unwrap_or(!s.config.save.0.is_empty());
+    // A part of the data set is not to be saved over the whole.
+    let loaded = !s.persist.loading.is_on();
+    let wanted = loaded && how.save.unwrap_or(!s.config.save.0.is_empty());
     if wanted {
         tracing::info!("Saving the final RDB snapshot before exiting.");
     }

@@ -1,6 +1,6 @@
 //! Taking snapshots: how one begins, is read in slices, and ends.
 
-use super::{aof, save};
+use super::{aof, held, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
 use crate::keyspace::Reading;
@@ -38,9 +38,12 @@ pub struct Busy;
 /// Begins a snapshot of the keys as they are now. Its end is told to what it is for.
 ///
 /// # Errors
-/// Another one is being read.
+/// Another one is being read, or the data set is being loaded.
 pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
-    if s.keyspace.shared.has_snapshot() || s.persist.snapshots.runs(job.purpose) {
+    if s.persist.loading.is_on()
+        || s.keyspace.shared.has_snapshot()
+        || s.persist.snapshots.runs(job.purpose)
+    {
         return Err(Busy);
     }
     let epoch = s.persist.snapshots.next_epoch();
@@ -54,6 +57,7 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     let Job { purpose, target, .. } = job;
     let keys = s.keyspace.total_keys();
     s.persist.snapshots.current.push(Current { purpose, keys, aborted: false });
+    s.persist.snapshots.served = 0;
     s.persist.snapshots.tasks.push(Task { purpose, target, parts, in_flight });
     s.effects.act(Action::WriteSnapshot);
     Ok(())
@@ -61,11 +65,20 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
 
 /// Reads on for a slice of time.
 pub fn slice(s: &mut Server) -> Reading {
-    let began = s.timer.now();
+    let reading = read(s);
+    if reading == Reading::Complete {
+        s.keyspace.shared.set_snapshot(None);
+    }
+    held::release(s);
+    reading
+}
+
+fn read(s: &mut Server) -> Reading {
     let one_by_one = s.config.rdb_key_save_delay != 0;
-    for _ in 0..if one_by_one { 1 } else { LOOKS } {
-        if s.keyspace.read_on_snapshot(if one_by_one { 1 } else { BUCKETS }) == Reading::Complete {
-            s.keyspace.shared.set_snapshot(None);
+    let (looks, buckets) = if one_by_one { (1, 1) } else { (LOOKS, BUCKETS) };
+    let began = s.timer.now();
+    for _ in 0..looks {
+        if s.keyspace.read_on_snapshot(buckets) == Reading::Complete {
             return Reading::Complete;
         }
         if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= SLICE_NANOS {
@@ -135,6 +148,9 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
     sections::aux(&mut out, "aof-base", aof_base);
+    for code in &s.persist.loading.functions {
+        sections::function(&mut out, code);
+    }
     for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
         sections::select_db(&mut out, db);
         sections::resize_db(&mut out, database.len(), database.volatile());

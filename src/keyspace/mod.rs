@@ -13,6 +13,7 @@ mod expire;
 mod held;
 mod info;
 mod lfu;
+mod load;
 mod place;
 mod shared;
 #[cfg(test)]
@@ -24,7 +25,7 @@ pub use db::{Db, KnownHash, Touch};
 pub use edit::{Edit, Vacancy};
 pub use held::Held;
 pub use lfu::Lfu;
-pub use shared::{Capture, Garbage, KeyspaceStats, Listener, Reading, Shared};
+pub use shared::{Capture, Garbage, Keeper, KeyspaceStats, Listener, Reading, Shared};
 
 use crate::ds::dict::ResizePolicy;
 use crate::stdx::hash::Seed;

@@ -16,7 +16,8 @@ pub struct Shared {
     pub dirty: u64,
     /// The [`Listener`]s there are, a bit each; [`Change`]s are recorded while there are any.
     listeners: u8,
-    keep_expired: bool,
+    /// The [`Keeper`]s there are, a bit each.
+    keepers: u8,
     /// The deadline the expiry timer waits for, ms since the epoch.
     pub armed_ms: u64,
     /// A deadline nearer than that came to be.
@@ -46,6 +47,15 @@ pub enum Listener {
     /// `notify-keyspace-events` names the classes that tell of values overwritten, which are recorded
     /// for nobody else.
     Overwrites = 16,
+}
+
+/// Why keys past their deadline are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    /// Writing is paused.
+    Pause = 1,
+    /// A data set is being loaded.
+    Loading = 2,
 }
 
 /// Counters of the keyspace.
@@ -88,6 +98,16 @@ pub trait Capture: std::fmt::Debug {
     /// Reads a piece of what it does not have yet, out of the databases as they are now: about `buckets`
     /// buckets of them.
     fn read_on(&mut self, databases: &mut [Database], buckets: usize) -> Reading;
+
+    /// Whether `entry` is yet to be encoded and so large that this takes long: whoever would change it had
+    /// better wait.
+    fn awaits(&self, entry: &Entry) -> bool;
+
+    /// Somebody waits for the entry of `key` in database `db` to be encoded: it is the next one.
+    fn hurry(&mut self, db: u32, key: &[u8]);
+
+    /// How many entries were encoded for which somebody may have waited.
+    fn served(&self) -> usize;
 
     /// A database that was handed to it by [`Capture::flushed`] and is read, to be freed.
     fn take_spent(&mut self) -> Option<Box<Database>>;
@@ -145,13 +165,17 @@ impl Shared {
     /// DEL, a paused server for the pause's end.
     #[inline]
     pub fn keeps_expired(&self) -> bool {
-        self.keep_expired
+        self.keepers != 0
     }
 
-    /// Begins to keep keys past their deadline, or ends it: those there are fall due at once then.
-    pub fn keep_expired(&mut self, on: bool) {
-        self.keep_expired = on;
-        self.nearer_deadline |= !on;
+    /// Begins to keep keys past their deadline for somebody, or ends it: those there are fall due at once
+    /// when nobody keeps them any more.
+    pub fn keep_expired(&mut self, who: Keeper, on: bool) {
+        match on {
+            true => self.keepers |= who as u8,
+            false => self.keepers &= !(who as u8),
+        }
+        self.nearer_deadline |= self.keepers == 0;
     }
 
     /// Begins to record changes for `who`, or ends it.
@@ -210,6 +234,11 @@ impl Shared {
     /// How many keys the running snapshot is past.
     pub fn snapshot_keys(&self) -> usize {
         self.snapshot.as_ref().map_or(0, |snapshot| snapshot.keys_read())
+    }
+
+    /// The running snapshot, to be asked.
+    pub fn snapshot_ref(&self) -> Option<&(dyn Capture + 'static)> {
+        self.snapshot.as_deref()
     }
 
     /// The running snapshot, if there is one.

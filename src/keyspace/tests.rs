@@ -1,7 +1,7 @@
 //! The databases against a plain model: maps of keys to values and deadlines, from which every event,
 //! every count and the contents of a snapshot follow.
 
-use super::{Capture, Database, Db, Event, EventClass, Keyspace, Listener, Reading};
+use super::{Capture, Database, Db, Event, EventClass, Keeper, Keyspace, Listener, Reading};
 use crate::config::Config;
 use crate::ds::dict::tag;
 use crate::stdx::hash::Seed;
@@ -196,6 +196,16 @@ impl Capture for Recorder {
         Reading::More
     }
 
+    fn awaits(&self, _: &Entry) -> bool {
+        false
+    }
+
+    fn hurry(&mut self, _: u32, _: &[u8]) {}
+
+    fn served(&self) -> usize {
+        0
+    }
+
     fn take_spent(&mut self) -> Option<Box<Database>> {
         None
     }
@@ -297,7 +307,7 @@ impl Twin {
             }
             Op::ExpireDue => self.expire_due(),
             Op::KeepExpired(on) => {
-                self.keyspace.shared.keep_expired(on);
+                self.keyspace.shared.keep_expired(Keeper::Pause, on);
                 self.keeps = on;
             }
             Op::Listen(on) => {
@@ -656,12 +666,12 @@ fn a_nearer_deadline_wakes_the_timer() {
 fn keys_that_were_kept_fall_due_when_keeping_ends() {
     let mut keyspace = Keyspace::new(1, Seed::new(1, 2));
     keyspace.db(0).set_string(b"k", &b"v"[..], Some(5), SET);
-    keyspace.shared.keep_expired(true);
+    keyspace.shared.keep_expired(Keeper::Pause, true);
     keyspace.shared.set_now_us(6000);
     assert_eq!((keyspace.expire_due(1), keyspace.total_keys()), (0, 1));
     assert!(keyspace.db(0).fetch(b"k").is_none(), "readers do not see it");
     keyspace.shared.nearer_deadline = false;
-    keyspace.shared.keep_expired(false);
+    keyspace.shared.keep_expired(Keeper::Pause, false);
     assert!(keyspace.shared.nearer_deadline, "the timer has to look");
     assert_eq!(keyspace.expire_due(1), 1);
 }
@@ -675,7 +685,7 @@ fn a_live_key_is_drawn_however_many_are_past_their_deadline() {
         }
         keyspace.db(0).set_string(b"alive", &b"v"[..], None, SET);
         keyspace.shared.set_now_us(6000);
-        keyspace.shared.keep_expired(keeps);
+        keyspace.shared.keep_expired(Keeper::Pause, keeps);
         let mut state = 7u64;
         let mut rng = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

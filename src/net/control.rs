@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::{Asked, Door};
-use super::save;
+use super::{load, save};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -11,6 +11,7 @@ use crate::persist::aof::writer::Report;
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,6 +37,11 @@ pub trait Process {
     /// # Errors
     /// Which option cannot be followed, and why.
     fn reconfigure(&self, server: &Server) -> Result<(), SetError>;
+    /// Relative names of files are in this folder from now on; its full path.
+    ///
+    /// # Errors
+    /// It cannot be entered.
+    fn enter_dir(&self, dir: &str) -> io::Result<String>;
     /// The log file may have been moved away.
     fn reopen_log(&self);
     /// DEBUG SEGFAULT.
@@ -59,9 +65,6 @@ pub fn serve(startup: Startup) -> Result<i32, String> {
 async fn run(startup: Startup) -> Result<i32, String> {
     let Startup { server, process } = startup;
     let (door, Asked { mut actions, reports }) = Door::new(server);
-    if door.enter(|s| s.config.appendonly) {
-        door.enter(aof_load::start)?;
-    }
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
@@ -69,8 +72,26 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
-    door.enter(|s| process.ready(s));
+    door.enter(|s| match s.config.appendonly {
+        true => aof_load::at_start(s),
+        false => exec::load::at_start(s),
+    })?;
+    tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
     Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
+}
+
+/// Loads the data set, if there is one, and says that the server is ready.
+async fn get_ready(door: Door, process: Rc<dyn Process>) {
+    run_loads(door.clone()).await;
+    if door.enter(|s| !s.persist.loading.failed) {
+        door.enter(|s| process.ready(s));
+    }
+}
+
+/// Runs the load that has begun, of whichever kind.
+async fn run_loads(door: Door) {
+    load::run(door.clone()).await;
+    load::run_log(door).await;
 }
 
 fn endpoints(s: &Server) -> Endpoints {
@@ -115,6 +136,13 @@ async fn carry_out(
             Action::SnapshotEnded { purpose, result } => {
                 door.enter(|s| snapshot::ended(s, purpose, result));
             }
+            Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
+            Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
+            Action::Reload { client, save, how } => door.enter(|s| {
+                exec::load::prepare(s);
+                let saved = !save || save::save_now(s);
+                exec::load::saved(s, client, saved, how);
+            }),
             Action::Save { client } => door.enter(|s| {
                 let saved = save::save_now(s);
                 exec::save::answer(s, Some(client), saved);
@@ -142,6 +170,28 @@ async fn carry_out(
 
 /// Makes the process follow the configuration.
 async fn follow(
+    door: &Door,
+    listeners: &mut Listeners,
+    process: &dyn Process,
+    undo: &Undo,
+    listen: bool,
+) -> Result<(), SetError> {
+    if !undo.changed("dir") {
+        return follow_all(door, listeners, process, undo, listen).await;
+    }
+    let entered = process.enter_dir(&door.enter(|s| s.config.dir.clone()));
+    let dir = entered.map_err(|e| SetError::failed("dir", os_words(&e)))?;
+    let followed = follow_all(door, listeners, process, undo, listen).await;
+    match followed {
+        Ok(()) => door.enter(|s| s.config.dir = dir),
+        // It was left a moment ago.
+        Err(_) => drop(process.enter_dir(&undo.before().dir)),
+    }
+    followed
+}
+
+/// The same but for the folder.
+async fn follow_all(
     door: &Door,
     listeners: &mut Listeners,
     process: &dyn Process,

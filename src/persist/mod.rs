@@ -6,6 +6,7 @@
 pub mod aof;
 pub mod disk;
 pub mod info;
+pub mod load;
 pub mod rdb;
 mod saving;
 pub mod snapshot;
@@ -14,6 +15,7 @@ pub use saving::{Running, Saving};
 
 use aof::Aof;
 use disk::{Disk, Files};
+use load::Loading;
 use snapshot::Snapshots;
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ pub struct Persist {
     pub saving: Saving,
     /// The append-only file.
     pub aof: Aof,
+    /// Loading a data set.
+    pub loading: Loading,
 }
 
 impl Default for Persist {
@@ -37,6 +41,7 @@ impl Default for Persist {
             snapshots: Snapshots::default(),
             saving: Saving::default(),
             aof: Aof::default(),
+            loading: Loading::default(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Running {
     pub began_ms: u64,
     /// Changes since the snapshot before it, as of its beginning.
     pub dirty: u64,
+    /// Commands go on meanwhile.
+    pub background: bool,
 }
 
 impl Default for Saving {

@@ -126,6 +126,7 @@ impl Server {
             ..self.config.limits(self.limits.seed)
         };
         self.stats.configure(&self.config);
+        self.persist.loading.pace.set(self.config.key_load_delay);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
         let flags = self.config.notify_keyspace_events;
         let wanted = flags.intersects(channels);

@@ -1,6 +1,6 @@
 //! The bit sets of a command row, with the names COMMAND INFO and ACL CAT give their bits.
 
-use std::ops::BitOr;
+use std::ops::{BitAnd, BitOr};
 
 macro_rules! bits {
     ($(#[$doc:meta])* $set:ident: $int:ty, $module:ident, $names:ident, { $($bit:ident = $shift:literal, $name:literal;)* }) => {
@@ -30,6 +30,13 @@ macro_rules! bits {
             /// Every bit with its name.
             pub fn all() -> impl Iterator<Item = (Self, &'static str)> {
                 $names.iter().copied().filter(|(_, name)| !name.is_empty())
+            }
+        }
+
+        impl BitAnd for $set {
+            type Output = Self;
+            fn bitand(self, other: Self) -> Self {
+                Self(self.0 & other.0)
             }
         }
 

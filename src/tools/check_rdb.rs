@@ -8,7 +8,6 @@ mod tests;
 use super::{BAD, Console, GOOD, Refused, file_argument, file_of};
 use crate::config::Config;
 use crate::persist::disk::{Disk, File, Open};
-use crate::persist::rdb::decode::EARLY_END;
 use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::read::{
     Checksum, FIRST_SUMMED_VERSION, Fault, Found, Item, Key, ReadError, Reader,
@@ -286,7 +285,7 @@ fn words(fault: &Fault) -> String {
     match fault {
         Fault::Magic => "Wrong signature trying to load DB from file".to_owned(),
         Fault::Version(version) => format!("Can't handle RDB format version {version}"),
-        Fault::EarlyEnd | Fault::Corrupt(EARLY_END) => "Unexpected EOF reading RDB file".to_owned(),
+        Fault::EarlyEnd => "Unexpected EOF reading RDB file".to_owned(),
         Fault::Unknown(byte) => format!("Invalid object type: {byte}"),
         other => other.to_string(),
     }

@@ -6,6 +6,7 @@ use crate::client::{ClientId, ReplyMode, Session};
 use crate::cmd::args::{int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::effects::GaveUp;
+use crate::keyspace::Keeper;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
 use crate::spec::{CommandFlags, Group, Spec, acl, arg, flag};
@@ -482,14 +483,14 @@ fn pause(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let until = until.ok_or(CmdError::Msg("timeout is out of range"))?;
     s.pause.begin(s.now_ms(), until as u64, all);
     // What expires meanwhile is hidden, and removed when writing goes on.
-    s.keyspace.shared.keep_expired(true);
+    s.keyspace.shared.keep_expired(Keeper::Pause, true);
     s.reply(id).ok();
     DONE
 }
 
 fn unpause(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     s.pause.end(&mut s.clients);
-    s.keyspace.shared.keep_expired(false);
+    s.keyspace.shared.keep_expired(Keeper::Pause, false);
     s.reply(id).ok();
     DONE
 }

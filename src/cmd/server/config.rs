@@ -3,7 +3,7 @@
 use crate::client::ClientId;
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::config::rewrite::Missing;
-use crate::config::{Changed, Effect, Flags, Row, SetRights, Undo};
+use crate::config::{Changed, Effect, Flags, Row, SetError, SetRights, Undo};
 use crate::effects::Action;
 use crate::resp::{Argv, CmdError};
 use crate::server::Server;
@@ -122,8 +122,11 @@ fn set(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let pairs: Vec<(&[u8], &[u8])> = args.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let before = s.config.clone();
     let local_client = s.clients.running(id).addr.is_local();
-    let rights = SetRights { local_client, loading: false };
-    let changed = s.config.set_many_as(rights, &pairs).map_err(CmdError::err)?;
+    let rights = SetRights { local_client, loading: s.persist.loading.is_on() };
+    let changed = s.config.set_many_as(rights, &pairs).map_err(|error| match error {
+        SetError::Loading => CmdError::Full(format!("LOADING {error}").into()),
+        error => CmdError::err(error),
+    })?;
     warn_of_later(&changed);
     if changed.is_empty() {
         s.reply(id).ok();

@@ -4,10 +4,10 @@ use super::config::rewrite_file;
 use super::{digest, inspect};
 use crate::client::{ClientId, Closing};
 use crate::cmd::args::{Args, float, int, is};
-use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::config::rewrite::Missing;
 use crate::ds::dict::{DictStats, ResizePolicy};
-use crate::effects::Action;
+use crate::effects::{Action, Reload};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
@@ -39,6 +39,8 @@ type Subcommand = (&'static str, usize, usize, fn(&mut Server, ClientId, Args<'_
 
 static SUBCOMMANDS: &[Subcommand] = &[
     ("sleep", 1, 1, sleep),
+    ("loadaof", 0, 0, loadaof),
+    ("reload", 0, usize::MAX, reload),
     ("jmap", 0, 0, ok),
     ("set-active-expire", 1, 1, set_active_expire),
     ("object", 1, 2, inspect::object),
@@ -95,6 +97,42 @@ fn sleep(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
     std::thread::sleep(Duration::from_secs_f64(seconds));
     s.reply(id).ok();
     DONE
+}
+
+fn reload(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
+    let (mut save, mut how) = (true, Reload { flush: true, merge: false });
+    while args.left() > 0 {
+        if args.word("merge") {
+            how.merge = true;
+        } else if args.word("noflush") {
+            how.flush = false;
+        } else if args.word("nosave") {
+            save = false;
+        } else {
+            const OPTIONS: &str =
+                "DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+            return Err(CmdError::Msg(OPTIONS));
+        }
+    }
+    if s.persist.loading.is_on() {
+        return Err(CmdError::code("LOADING Redis is loading the dataset in memory"));
+    }
+    if s.clients.running(id).flags.deny_blocking {
+        return Err(CmdError::Msg("DEBUG RELOAD can't be part of a transaction"));
+    }
+    s.effects.act(Action::Reload { client: id, save, how });
+    Ok(Flow::Await)
+}
+
+fn loadaof(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
+    if s.persist.loading.is_on() {
+        return Err(CmdError::code("LOADING Redis is loading the dataset in memory"));
+    }
+    if s.clients.running(id).flags.deny_blocking {
+        return Err(CmdError::Msg("DEBUG LOADAOF can't be part of a transaction"));
+    }
+    s.effects.act(Action::ReloadLog { client: id });
+    Ok(Flow::Await)
 }
 
 fn set_active_expire(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
@@ -328,6 +366,8 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "    The hash table of a database.",
             "LISTPACK <key>",
             "    Write the listpack that holds a value to the log.",
+            "LOADAOF",
+            "    Load the append-only file in place of what is in memory.",
             "LOG <message>",
             "    Write to the log.",
             "OBJECT <key>",
@@ -342,6 +382,9 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "    Write the nodes of a list to the log.",
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    From which size on an element of a list has a node of its own; 0 as usual.",
+            "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+            "    Save the data set and load it again; MERGE: over what is there, NOFLUSH: beside it, NOSAVE: \
+             as it was saved last.",
             "SDSLEN <key>",
             "    Lengths and room of a string.",
             "SEGFAULT",

@@ -1,7 +1,7 @@
 //! Commands in batches, read from a file on one thread and run on another.
 
 use super::read::{Damage, Item, Missing, Reader};
-use crate::resp::Argv;
+use crate::resp::{Argv, Span};
 use std::io::{self, ErrorKind, Read};
 
 /// Bytes read at once.
@@ -24,15 +24,13 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// One command: its words, one behind the other.
+/// Commands, their words one behind the other.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Commands {
-    /// All words of all commands.
-    pub bytes: Vec<u8>,
-    /// Where each word ends.
-    pub ends: Vec<usize>,
+    bytes: Vec<u8>,
+    words: Vec<Span>,
     /// How many words had come by the end of each command, and where it ends in the file.
-    pub commands: Vec<(usize, u64)>,
+    commands: Vec<(usize, u64)>,
 }
 
 impl Commands {
@@ -46,26 +44,25 @@ impl Commands {
         self.commands.is_empty()
     }
 
-    /// The words of each command, and where it ends in the file.
-    pub fn iter(&self) -> impl Iterator<Item = (Vec<&[u8]>, u64)> {
-        let mut first = 0;
-        self.commands.iter().map(move |(end, offset)| {
-            let words = first..*end;
-            first = *end;
-            (words.map(|word| self.word(word)).collect(), *offset)
-        })
+    /// Bytes of their words.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
-    /// Word number `word` of all.
-    pub fn word(&self, word: usize) -> &[u8] {
-        let start = if word == 0 { 0 } else { self.ends[word - 1] };
-        &self.bytes[start..self.ends[word]]
+    /// Command number `number`, and where it ends in the file.
+    pub fn get(&self, number: usize) -> Option<(Argv<'_>, u64)> {
+        let (end, offset) = *self.commands.get(number)?;
+        let first = number.checked_sub(1).map_or(0, |before| self.commands[before].0);
+        Some((Argv::new(&self.bytes, &self.words[first..end]), offset))
     }
 
+    /// Adds the words of a command.
     fn push(&mut self, argv: Argv<'_>) {
         for word in argv.iter() {
+            // A command's bytes are bounded by the reader, those before it by whoever makes the batch.
+            let span = Span { start: self.bytes.len() as u32, len: word.len() as u32 };
+            self.words.push(span);
             self.bytes.extend_from_slice(word);
-            self.ends.push(self.bytes.len());
         }
     }
 }
@@ -103,7 +100,7 @@ impl<R: Read> CommandFile<R> {
             match self.reader.poll_item().map_err(ReadError::Corrupt)? {
                 Some(Item::Command(argv)) => {
                     out.push(argv);
-                    out.commands.push((out.ends.len(), self.reader.item_end()));
+                    out.commands.push((out.words.len(), self.reader.item_end()));
                     return Ok(true);
                 }
                 Some(Item::Annotation(_)) => continue,
@@ -145,20 +142,23 @@ mod tests {
         }
     }
 
-    /// What is read of a text, how much of it stands for itself, and how it ends.
+    /// What is read of a text before it ends or goes wrong, and how that is.
     fn read(text: &[u8]) -> (Vec<String>, u64, Result<bool, ReadError>) {
-        let mut file = CommandFile::new(Slow(text), 0);
+        let mut reader = CommandFile::new(Slow(text), 0);
         let mut commands = Commands::default();
         let end = loop {
-            match file.next(&mut commands) {
+            match reader.next(&mut commands) {
                 Ok(true) => {}
                 end => break end,
             }
         };
-        let words = |words: Vec<&[u8]>| words.join(&b' ').escape_ascii().to_string();
-        let last = commands.commands.last().map_or(0, |(_, offset)| *offset);
-        assert_eq!(last, commands.iter().last().map_or(0, |(_, offset)| offset));
-        (commands.iter().map(|(argv, _)| words(argv)).collect(), file.whole(), end)
+        let words = |argv: Argv<'_>| {
+            let words: Vec<_> = argv.iter().collect();
+            words.join(&b' ').escape_ascii().to_string()
+        };
+        let all = (0..commands.len()).filter_map(|number| commands.get(number));
+        let whole = commands.commands.last().map_or(0, |(_, offset)| *offset);
+        (all.map(|(argv, _)| words(argv)).collect(), whole, end)
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl Folder {
     /// Why the server must not start.
     pub fn read(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
         let mut folder = Self::read_manifest(disk, names)?;
+        folder.refuse_unlisted()?;
         if folder.is_to_migrate() {
             folder.migrate().map_err(|error| {
                 let (name, why) = (&folder.names.file, os_words(&error));
@@ -136,7 +137,7 @@ impl Folder {
     /// Reads the manifest, if there is one.
     ///
     /// # Errors
-    /// It cannot be read, or there is none though there are files that it should list.
+    /// It cannot be read.
     pub fn read_manifest(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
         let mut folder = Self { disk, names, manifest: Manifest::default(), keeps_history: false };
         match disk::read(&*folder.disk, &folder.names.manifest()) {
@@ -152,7 +153,9 @@ impl Folder {
                 ));
             }
         }
-        folder.refuse_unlisted()?;
+        if folder.manifest.is_empty() {
+            folder.number_past_unlisted();
+        }
         Ok(folder)
     }
 
@@ -339,6 +342,18 @@ impl Folder {
         }
     }
 
+    /// Files that no manifest lists keep their numbers: what they hold may be wanted yet.
+    fn number_past_unlisted(&mut self) {
+        let names = self.disk.list(&self.names.dir).unwrap_or_default();
+        let seqs = names.iter().filter(|name| self.names.is_data(name)).filter_map(|name| {
+            let rest = name.strip_prefix(&self.names.file)?.strip_prefix('.')?;
+            rest.split('.').next()?.parse::<u64>().ok()
+        });
+        let highest = seqs.max().unwrap_or(0);
+        self.manifest.base_seq = highest;
+        self.manifest.increment_seq = highest;
+    }
+
     /// Files of data that no manifest lists would be left out of what is loaded, and then be written over.
     fn refuse_unlisted(&self) -> Result<(), String> {
         if !self.manifest.is_empty() {
@@ -374,9 +389,9 @@ impl Folder {
         let Names { dir, file } = &self.names;
         self.disk.create_dir(dir)?;
         self.disk.sync_dir(folder_of(dir))?;
-        let mut manifest = Manifest::default();
-        manifest.base_seq = OLD_STYLE_SEQ;
-        manifest.base = Some(Piece { name: file.clone(), seq: OLD_STYLE_SEQ });
+        let base = Piece { name: file.clone(), seq: OLD_STYLE_SEQ };
+        let manifest =
+            Manifest { base_seq: OLD_STYLE_SEQ, base: Some(base), ..Manifest::default() };
         self.write(&manifest)?;
         self.disk.rename(Path::new(file), &self.names.path(file))?;
         self.disk.sync_dir(dir)?;

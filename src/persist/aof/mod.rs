@@ -17,6 +17,8 @@ pub mod log;
 pub mod manifest;
 pub mod read;
 pub mod rewrite;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 use crate::client::{ClientId, Session};
@@ -76,6 +78,10 @@ pub struct Aof {
     pub late: bool,
     /// and how often one was.
     pub delayed: u64,
+    /// A load that is to run: whoever owns the loop takes it.
+    pub load: Option<load::Task>,
+    /// Who waits for the files to be loaded anew, once they hold the log up to this offset.
+    pub reload: Option<(ClientId, u64)>,
     /// The policy that the writer was told last.
     policy: Option<Policy>,
     jobs: Vec<Job>,

@@ -26,6 +26,8 @@ use std::fmt;
 const LINE_MAX: usize = 24;
 /// Bytes of an annotation, with its `#` and its line end.
 const ANNOTATION_MAX: usize = 1024;
+/// Bytes of a command: what spans can tell of, and some room for commands before it in a batch.
+const COMMAND_MAX: usize = Span::BUFFER_MAX - (1 << 20);
 /// Memory that the buffer keeps between commands.
 const KEPT: usize = 1 << 20;
 
@@ -332,7 +334,7 @@ impl Reader {
         }
         let Some((number, end)) = self.number(self.seen)? else { return Ok(None) };
         let len = usize::try_from(number).ok();
-        let Some(len) = len.filter(|len| *len <= Span::BUFFER_MAX - end) else {
+        let Some(len) = len.filter(|len| *len <= COMMAND_MAX.saturating_sub(end)) else {
             return Err(self.damage(self.seen, Fault::Length(number)));
         };
         self.seen = end;

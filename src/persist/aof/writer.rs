@@ -158,6 +158,20 @@ impl Writer {
         writer
     }
 
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Bytes of the base, as it is found.
+    pub fn base_bytes(&self) -> u64 {
+        let base = self.folder.as_ref().and_then(|folder| {
+            let base = folder.manifest().base.as_ref()?;
+            folder.length(&base.name).ok()
+        });
+        base.unwrap_or(0)
+    }
+
     /// Adds a job behind the others.
     pub fn add(&mut self, job: Job) {
         match (self.jobs.back_mut(), job) {

@@ -16,8 +16,7 @@ pub struct Decoder<'a> {
     missing: usize,
 }
 
-/// What is wrong with input that ends before what it holds.
-pub const EARLY_END: &str = "early end";
+pub(super) const EARLY_END: &str = "early end";
 const UNKNOWN_ENCODING: &str = "unknown string encoding";
 
 /// How a string begins.

@@ -4,8 +4,8 @@
 use super::encode::Encoder;
 use super::object::{Saved, container, type_byte};
 use crate::ds::listpack::Item;
-use crate::ds::quicklist::{NodeBytes, Quicklist};
-use crate::types::{Collection, Hash, List, ListForm, Set, SetForm, Value, Zset};
+use crate::ds::quicklist::{NodeBytes, NodeRef, Quicklist};
+use crate::types::{Collection, FieldRef, Hash, List, ListForm, Set, SetForm, Value, Zset};
 use std::ops::{Deref, DerefMut};
 
 /// Writes a value behind its type byte, and in a file behind the key it has there, which comes after the
@@ -77,12 +77,14 @@ fn list(list: &List, out: &mut Saver<'_, '_>) {
 
 fn nodes(list: &Quicklist, out: &mut Saver<'_, '_>) {
     out.length(list.node_count());
-    for node in list.nodes() {
-        out.length(if node.is_plain() { container::PLAIN } else { container::PACKED });
-        match node.bytes() {
-            NodeBytes::Raw(bytes) => out.string(bytes),
-            NodeBytes::Lzf { bytes, raw_len } => out.lzf(bytes, raw_len),
-        }
+    list.nodes().for_each(|bytes| node(bytes, out));
+}
+
+pub(super) fn node(node: NodeRef<'_>, out: &mut Encoder<'_>) {
+    out.length(if node.is_plain() { container::PLAIN } else { container::PACKED });
+    match node.bytes() {
+        NodeBytes::Raw(bytes) => out.string(bytes),
+        NodeBytes::Lzf { bytes, raw_len } => out.lzf(bytes, raw_len),
     }
 }
 
@@ -148,16 +150,19 @@ fn hash_table(hash: &Hash, out: &mut Saver<'_, '_>) {
         }
     }
     out.length(hash.len());
-    for field in hash.iter(START_OF_TIME) {
-        if let Some(first) = first {
-            out.length(field.deadline.map_or(0, |at| (at - first) as usize + 1));
-        }
-        item(field.name, out);
-        item(field.value, out);
-    }
+    hash.iter(START_OF_TIME).for_each(|it| field(&it, first, out));
 }
 
-fn item(item: Item<'_>, out: &mut Saver<'_, '_>) {
+/// A field of a hash whose first deadline is `first`.
+pub(super) fn field(field: &FieldRef<'_>, first: Option<u64>, out: &mut Encoder<'_>) {
+    if let Some(first) = first {
+        out.length(field.deadline.map_or(0, |at| (at - first) as usize + 1));
+    }
+    item(field.name, out);
+    item(field.value, out);
+}
+
+pub(super) fn item(item: Item<'_>, out: &mut Encoder<'_>) {
     match item {
         Item::Int(int) => out.int_string(int),
         Item::Bytes(bytes) => out.string(bytes),

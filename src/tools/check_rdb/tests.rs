@@ -72,12 +72,12 @@ fn what_was_being_read_is_told() {
         [additional info] While doing: start\n{NO_COUNTS}"
         ),
     );
-    check(&cut(20), 1, &format!("{FAILED}[offset 20] {eof} read-aux\n{NO_COUNTS}"));
+    check(&cut(20), 1, &format!("{FAILED}[offset 9] {eof} read-aux\n{NO_COUNTS}"));
     let key = "[additional info] Reading key 'k1'\n[additional info] Reading type 0 (string)\n";
     check(
         &cut(36),
         1,
-        &format!("{READ}{FAILED}[offset 36] {eof} read-object-value\n{key}{NO_COUNTS}"),
+        &format!("{READ}{FAILED}[offset 31] {eof} read-object-value\n{key}{NO_COUNTS}"),
     );
     let damaged = file(&[SECTIONS, b"\x63\x01k"].concat());
     let end = "[offset 54] Invalid object type: 99\n[additional info] While doing: read-type\n";

@@ -39,7 +39,7 @@ impl fmt::Display for Fault {
             Self::Magic => f.write_str("wrong magic, this is no RDB file"),
             Self::Version(version) => write!(f, "RDB version {version} cannot be read"),
             Self::Corrupt(what) => f.write_str(what),
-            Self::EarlyEnd => f.write_str("the file ends inside the section that begins there"),
+            Self::EarlyEnd => f.write_str("the file ends inside the section"),
             Self::Unknown(byte) => write!(f, "unknown type or opcode {byte}"),
             Self::Stream(kind) => write!(f, "a stream (type {kind}), which is not supported yet"),
             Self::EarlyFunction => f.write_str("functions in the form before release (opcode 246)"),
@@ -55,7 +55,8 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.fault, self.at)
+        let of = if self.fault == Fault::EarlyEnd { "that begins " } else { "" };
+        write!(f, "{} {of}at byte {}", self.fault, self.at)
     }
 }
 

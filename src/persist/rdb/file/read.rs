@@ -9,7 +9,7 @@
 pub use super::error::{Fault, ReadError};
 use super::extent::{Extent, parts};
 use super::opcode;
-use crate::persist::rdb::decode::{Corrupt, Decoder, TextHead};
+use crate::persist::rdb::decode::{Corrupt, Decoder, EARLY_END, TextHead};
 use crate::persist::rdb::load::load;
 use crate::persist::rdb::object::{LoadError, Loaded, type_byte};
 use crate::persist::rdb::{FIRST_OF_VALKEY, is_readable_version};
@@ -318,6 +318,9 @@ impl Reader {
             Err(Refused::Corrupt(error)) => match input.missing() {
                 0 => Err(self.error(error)),
                 _ if whole => Err(self.error(error)),
+                missing if self.lies_beyond(missing) && error.what == EARLY_END => {
+                    Err(ReadError { at: self.at(), fault: Fault::EarlyEnd })
+                }
                 missing if self.lies_beyond(missing) => Err(self.error(error)),
                 missing => {
                     self.begin_text(first);

@@ -61,6 +61,9 @@ pub(super) fn listpack_ex_early(source: &mut Source<'_, '_>) -> Result<Hash, Cor
 }
 
 fn packed(source: &Source<'_, '_>, listpack: Listpack, timed: bool) -> Result<Hash, Corrupt> {
+    if listpack.is_empty() {
+        return Ok(Hash::new());
+    }
     let hash = Hash::from_listpack(listpack, timed, source.limits);
     hash.ok_or(source.corrupt("fields that make no hash"))
 }

@@ -31,5 +31,8 @@ pub(super) fn intset(source: &mut Source<'_, '_>) -> Result<Set, Corrupt> {
 /// A listpack of the members.
 pub(super) fn listpack(source: &mut Source<'_, '_>) -> Result<Set, Corrupt> {
     let listpack = source.listpack()?;
+    if listpack.is_empty() {
+        return Ok(Set::new());
+    }
     Set::from_pack(listpack, source.limits).ok_or(source.corrupt(TWICE))
 }

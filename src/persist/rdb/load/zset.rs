@@ -50,6 +50,9 @@ pub(super) fn listpack(source: &mut Source<'_, '_>) -> Result<Zset, Corrupt> {
 }
 
 fn packed(source: &Source<'_, '_>, pairs: Listpack) -> Result<Zset, Corrupt> {
+    if pairs.is_empty() {
+        return Ok(Zset::with_hints(source.limits, 0, 0));
+    }
     let zset = Zset::from_listpack(pairs, source.limits);
     zset.ok_or(source.corrupt("members that make no sorted set"))
 }

@@ -1,0 +1,221 @@
+//! Loading a data set while clients are told to wait: how a load begins, its keys come in slices, and it
+//! ends.
+
+use super::{reconfigure, save};
+use crate::client::ClientId;
+use crate::effects::{Action, Reload};
+use crate::keyspace::Keeper;
+use crate::persist::disk::{File, Open};
+use crate::persist::load::{Batch, Done, Failure, Fresh, Options, Progress, Summary, Task};
+use crate::resp::CmdError;
+use crate::server::Server;
+use crate::stdx::os::error::os_words;
+use std::io;
+use std::path::Path;
+
+/// How long a slice of inserting holds the loop.
+const SLICE_NANOS: u64 = 1_000_000;
+/// Keys inserted between two looks at the time.
+const KEYS: usize = 32;
+/// What a client is told whose reload failed.
+const FAILED: CmdError = CmdError::Msg("Error trying to load the RDB dump, check server logs.");
+
+/// How far a slice came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slice {
+    /// Keys of the batch are left.
+    More,
+    /// All of it is in the keyspace.
+    Whole,
+    /// It cannot be: the load is to end.
+    Refused,
+}
+
+/// Begins the load with which the server starts, if there is a file. The task waits in
+/// `persist.loading` then.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn at_start(s: &mut Server) -> Result<(), String> {
+    let path = s.config.dbfilename.clone();
+    match s.persist.disk.open(Path::new(&path), Open::Read) {
+        Ok(file) => {
+            begin(s, file, false, Done::Serve);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => {
+            let why = os_words(&error);
+            tracing::warn!("Fatal error: can't open the RDB file {path} for reading: {why}");
+            Err(format!("Fatal error loading the DB, {path}: {why}. Exiting."))
+        }
+    }
+}
+
+/// A client's reload is about to save: a save in the background gives way.
+pub fn prepare(s: &mut Server) {
+    if save::runs(s) {
+        save::abandon(s);
+    }
+}
+
+/// The data set was saved, or could not be, before a client's reload.
+pub fn saved(s: &mut Server, client: ClientId, saved: bool, how: Reload) {
+    let begun = match saved {
+        true => reload(s, client, how),
+        false => Err(CmdError::code("ERR")),
+    };
+    if let Err(error) = begun {
+        reconfigure::answer(s, Some(client), Err(error));
+    }
+}
+
+/// Begins to load the RDB file for a client that waits for it.
+fn reload(s: &mut Server, client: ClientId, how: Reload) -> Result<(), CmdError> {
+    let Reload { flush, merge } = how;
+    let path = s.config.dbfilename.clone();
+    let file = s.persist.disk.open(Path::new(&path), Open::Read).map_err(|error| {
+        tracing::warn!("Can't open the RDB file {path} for reading: {}", os_words(&error));
+        FAILED
+    })?;
+    if flush {
+        let dirty = s.keyspace.shared.dirty;
+        s.keyspace.flush(None);
+        s.persist.loading.functions.clear();
+        // What is loaded is what is saved.
+        s.keyspace.shared.dirty = dirty;
+    }
+    begin(s, file, merge, Done::Answer(client));
+    s.effects.act(Action::Load);
+    Ok(())
+}
+
+fn begin(s: &mut Server, file: Box<dyn File>, merge: bool, done: Done) {
+    let total = file.size().unwrap_or(0);
+    let options = options(s, Some(total));
+    s.keyspace.shared.keep_expired(Keeper::Loading, true);
+    let began_ms = s.now_ms();
+    let loading = &mut s.persist.loading;
+    (loading.keys_loaded, loading.keys_expired, loading.keys_empty) = (0, 0, 0);
+    loading.task = Some(Task { file, options });
+    loading.running = Some(Progress { merge, ..Progress::new(began_ms, total, done) });
+}
+
+/// How an input of so many bytes is loaded, by the configuration.
+pub fn options(s: &Server, total: Option<u64>) -> Options {
+    Options {
+        limits: s.limits.clone(),
+        now_ms: s.now_ms(),
+        total,
+        databases: s.keyspace.len() as u32,
+        lfu: s.keyspace.shared.lfu.is_some(),
+        keep_expired: false,
+        verify: s.config.rdbchecksum,
+        pace: s.persist.loading.pace.clone(),
+    }
+}
+
+/// Inserts keys of a batch, as many as a slice of time allows.
+pub fn insert(s: &mut Server, batch: &mut Batch) -> Slice {
+    let began = s.timer.now();
+    if batch.expected > 0 {
+        s.keyspace.expect_keys(batch.db, std::mem::take(&mut batch.expected));
+    }
+    let merge = s.persist.loading.running.as_ref().is_some_and(|run| run.merge);
+    while !batch.keys.is_empty() {
+        let next = KEYS.min(batch.keys.len());
+        s.keyspace.prefetch(batch.db, batch.keys.iter().take(next).map(|fresh| fresh.hash));
+        for Fresh { at, hash, entry } in batch.keys.drain(..next) {
+            if let Err(entry) = s.keyspace.load(batch.db, hash, entry, merge) {
+                let (key, db) = (entry.key().escape_ascii(), batch.db);
+                let why = format!("RDB has duplicated key '{key}' in DB {db} at byte {at}");
+                return refuse(s, why);
+            }
+            s.persist.loading.keys_loaded += 1;
+        }
+        if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= SLICE_NANOS {
+            break;
+        }
+    }
+    if !batch.keys.is_empty() {
+        return Slice::More;
+    }
+    took(s, batch);
+    Slice::Whole
+}
+
+/// The load that runs is to end, for this reason.
+pub(super) fn refuse(s: &mut Server, why: String) -> Slice {
+    if let Some(run) = &mut s.persist.loading.running {
+        run.refused = Some(why);
+    }
+    Slice::Refused
+}
+
+/// All keys of a batch are in the keyspace.
+fn took(s: &mut Server, batch: &mut Batch) {
+    let loading = &mut s.persist.loading;
+    loading.keys_expired += batch.expired;
+    loading.keys_empty += batch.empty;
+    for code in batch.functions.drain(..) {
+        if !loading.functions.contains(&code) {
+            loading.functions.push(code);
+        }
+    }
+    if let Some(run) = &mut loading.running {
+        run.loaded_bytes = batch.read;
+        run.used_memory = batch.used_memory.unwrap_or(run.used_memory);
+    }
+}
+
+/// A load has ended: the server serves, or ends where it has not what it needs.
+pub fn ended(s: &mut Server, result: Result<Summary, Failure>) {
+    s.keyspace.shared.keep_expired(Keeper::Loading, false);
+    let Some(run) = s.persist.loading.running.take() else { return };
+    let path = s.config.dbfilename.clone();
+    let failed = run.refused.clone().or_else(|| result.err().map(|failure| failure.to_string()));
+    let Some(why) = failed else {
+        tell_done(s, &run);
+        if let Done::Answer(client) = run.done {
+            tracing::warn!("DB reloaded by DEBUG RELOAD");
+            reconfigure::answer(s, Some(client), Ok(()));
+        }
+        return;
+    };
+    match run.done {
+        // The data set is as it was, but for keys that were in both.
+        Done::Answer(client) if run.refused.is_some() => {
+            tracing::warn!("Can't load {path}: {why}");
+            reconfigure::answer(s, Some(client), Err(FAILED));
+        }
+        // A part of a data set is not to be taken for the whole, nor to be saved over the file.
+        Done::Serve | Done::Answer(_) => {
+            tracing::warn!("Fatal error loading the DB, {path}: {why}. Exiting.");
+            s.persist.loading.failed = true;
+            s.effects.act(Action::Exit(1));
+        }
+    }
+}
+
+fn tell_done(s: &Server, run: &Progress) {
+    let loading = &s.persist.loading;
+    let (keys, expired) = (loading.keys_loaded, loading.keys_expired);
+    match loading.keys_empty {
+        0 => tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+        empty => tracing::info!(
+            "Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: \
+             {empty}."
+        ),
+    }
+    if !loading.functions.is_empty() {
+        tracing::warn!(
+            "Functions cannot be called in this version. The libraries in the file ({}) are kept as they \
+             are, and saved again with the data set.",
+            loading.functions.len()
+        );
+    }
+    if run.done == Done::Serve {
+        let seconds = s.now_ms().saturating_sub(run.began_ms) as f64 / 1000.0;
+        tracing::info!("DB loaded from disk: {seconds:.3} seconds");
+    }
+}
