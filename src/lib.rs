@@ -13,6 +13,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | `main.rs`, `start.rs`, [`boot`] | start-up: configuration, process, log. [`testing`] is the same without a process: a server in one thread of a test |
+//! | [`tools`] | the programs that check files |
 //! | [`net`] | listeners, connections, timers, signals: the only asynchronous code |
 //! | [`exec`] | the road: the table, the gates, the call, settling, what time asks for |
 //! | [`cmd`] | one file or folder for each family of commands |
@@ -61,4 +62,5 @@ pub mod spec;
 pub mod stats;
 pub mod stdx;
 pub mod testing;
+pub mod tools;
 pub mod types;

@@ -8,6 +8,7 @@ use larder::config::load::{self, Directive, Launch, Startup};
 use larder::config::{Config, Effect, Row, SetError};
 use larder::exec::table;
 use larder::net;
+use larder::persist::disk::Files;
 use larder::server::{AllocatorFigures, CpuFigures, Facts, Figures, REDIS_VERSION, Server, Timer};
 use larder::spec::Table;
 use larder::stdx::clock::{Clock, Ticks, ticks_to_ns};
@@ -15,6 +16,7 @@ use larder::stdx::os::error::os_words;
 use larder::stdx::os::pages::mapped_bytes;
 use larder::stdx::os::priority;
 use larder::stdx::{alloc, memory};
+use larder::tools::{Console, Tool};
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
@@ -23,11 +25,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 /// Roles that the program has under other names, and that are not there yet.
-const ROLES_TO_COME: &[(&str, &str)] = &[
-    ("redis-sentinel", "Sentinel"),
-    ("redis-check-rdb", "the RDB checker"),
-    ("redis-check-aof", "the AOF checker"),
-];
+const ROLES_TO_COME: &[(&str, &str)] = &[("redis-sentinel", "Sentinel")];
 
 pub(crate) fn main() -> ExitCode {
     let title = ProcTitle::take();
@@ -37,6 +35,9 @@ pub(crate) fn main() -> ExitCode {
     if let Some((_, role)) = ROLES_TO_COME.iter().find(|(other, _)| name.ends_with(other)) {
         return complain(&format!("{name}: larder does not have {role} yet"));
     }
+    if let Some(code) = run_tool(&name, &args) {
+        return code;
+    }
     match load::parse_args(&args[1.min(args.len())..]) {
         Ok(Launch::Serve(startup)) => serve(*startup, title, &called.to_string_lossy()),
         Ok(Launch::Version) => say(&version()),
@@ -45,6 +46,20 @@ pub(crate) fn main() -> ExitCode {
         Ok(Launch::CheckSystem) => check_system(),
         Err(error) => complain(&error.to_string()),
     }
+}
+
+/// Runs the tool that the program is by its name, or by its first argument.
+fn run_tool(name: &str, args: &[OsString]) -> Option<ExitCode> {
+    let first = args.get(1).and_then(|word| word.to_str());
+    let (tool, called, args) = match (Tool::of_program(name), first.and_then(Tool::of_argument)) {
+        (Some(tool), _) => (tool, name.to_owned(), args.get(1..)?),
+        (None, Some(tool)) => (tool, format!("{name} {}", first?), args.get(2..)?),
+        (None, None) => return None,
+    };
+    let console =
+        Console { input: &mut std::io::stdin().lock(), out: &mut std::io::stdout().lock() };
+    let now_ms = Clock.now_ms().unsigned_abs();
+    Some(ExitCode::from(tool.run(&called, args.iter().cloned(), &Files, now_ms, console)))
 }
 
 /// Writes to standard output, which is what was asked for.
@@ -73,7 +88,7 @@ fn help(name: &str) -> String {
     format!(
         "Usage: {name} [/path/to/redis.conf] [options] [-]\n       {name} - (read the configuration \
          from standard input)\n       {name} -v or --version\n       {name} -h or --help\n       \
-         {name} --check-system\n\nExamples:\n       {name} (every option has its default)\n       \
+         {name} --check-system\n       {name} check-aof --help\n       {name} check-rdb --help\n\nExamples:\n       {name} (every option has its default)\n       \
          {name} /etc/redis/6379.conf\n       {name} --port 7777\n       {name} --port 7777 \
          --replicaof 127.0.0.1 8888\n       {name} /etc/myredis.conf --loglevel verbose -\n"
     )

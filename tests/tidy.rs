@@ -13,7 +13,7 @@ use larder::exec::table;
 const ROWS: &[&[&str]] = &[
     &["main", "lib"],
     &["start"],
-    &["boot", "testing"],
+    &["boot", "testing", "tools"],
     &["net"],
     &["exec"],
     &["cmd"],

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from resp import Connection
+from resp import Closed, Connection, Timeout
 
 
 class StartFailed(Exception):
@@ -23,10 +23,11 @@ def free_port():
 
 
 class Server:
-    """A server process of our own in a folder of its own; both vanish at the end of a `with`."""
+    """A server process of our own; it vanishes at the end of a `with`, and with it its folder, but for one it was given."""
 
-    def __init__(self, command, options=(), wait_s=20.0):
-        self.folder = tempfile.mkdtemp(prefix="larder-")
+    def __init__(self, command, options=(), wait_s=20.0, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="larder-")
+        self.keeps_folder = folder is not None
         self.port = free_port()
         self.log = os.path.join(self.folder, "log")
         self.command = shlex.split(command) + [
@@ -37,7 +38,7 @@ class Server:
             try:
                 self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
             except OSError as error:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                self._remove_folder()
                 raise StartFailed(f"{command}: {error.strerror}") from error
         try:
             self._wait(wait_s)
@@ -70,7 +71,36 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._remove_folder()
+
+    def crash(self):
+        """Ends the process as a failure of power would, but for what the system still has in its memory."""
+        self.process.kill()
+        self.process.wait()
+        self._remove_folder()
+
+    def wait_until_loaded(self, wait_s=60.0):
+        """Waits until commands are answered that need the data."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                connection = Connection(self.port)
+                reply = connection.call("DBSIZE")
+                connection.close()
+                if not reply.is_error():
+                    return
+                reason = reply.plain()
+            except (OSError, Closed, Timeout) as error:
+                reason = str(error) or "no reply"
+            if self.process.poll() is not None:
+                raise StartFailed(f"{self.command[0]} ended with {self.process.returncode}: {self._last_log_lines()}")
+            if time.monotonic() > deadline:
+                raise StartFailed(f"{self.command[0]} has not loaded after {wait_s:.0f} s: {reason}")
+            time.sleep(0.02)
+
+    def _remove_folder(self):
+        if not self.keeps_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
         return self

@@ -1,7 +1,8 @@
 """Redis 7.0.15's own Tcl suite: getting its source, laying out a place to run a unit, running it.
 
 A unit runs in a folder of its own that looks like a built source tree: `tests` is the suite by
-symbolic links, `src/redis-server` is the server under test, the other programs are Debian's.
+symbolic links, `src/redis-server` and the names it has beside that are the server under test, redis-cli and
+redis-benchmark are Debian's.
 Nothing of the suite is kept in this repository.
 """
 
@@ -23,7 +24,8 @@ import urllib.request
 VERSION = "7.0.15"
 TARBALL = f"redis_{VERSION}.orig.tar.gz"
 SHA256 = "4b1dc4ee6d622a09fff9c6777191209750fb5e5a725ef78ea012d6eef4c22982"
-TOOLS = ("redis-cli", "redis-benchmark", "redis-check-rdb", "redis-check-aof")
+ROLES = ("redis-server", "redis-sentinel", "redis-check-rdb", "redis-check-aof")
+TOOLS = ("redis-cli", "redis-benchmark")
 PACKAGES = ("tcl", "tcl-tls", "redis-tools")
 
 # The runner waits two minutes for the line with its PID in a server's log, even when the server has
@@ -234,7 +236,7 @@ class Runner:
                     raise Unavailable("tests/support/test.tcl is not that of redis " + VERSION)
                 text = text.replace(ENCODING_IS, ENCODING_IS_OF_7_2)
             (folder / "tests" / "support" / entry.name).write_text(text)
-        for role in ("redis-server", "redis-sentinel"):
+        for role in ROLES:
             (folder / "src" / role).symlink_to(self.server)
         for tool in TOOLS:
             (folder / "src" / tool).symlink_to(shutil.which(tool))

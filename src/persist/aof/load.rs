@@ -4,8 +4,8 @@
 //! the transaction it is part of, once all before it has been taken. Whatever else is wrong is no sign of that: then nothing
 //! is loaded, and the files stay as they are.
 
+use super::batch::{CommandFile, Commands, ReadError};
 use super::files::Folder;
-use super::read::{Commands, ReadError, Reader};
 use super::writer::Writer;
 use crate::persist::disk::Open;
 use crate::persist::load::{Batch, Failure, Options, read_rdb};
@@ -157,7 +157,7 @@ impl Task {
         let is_snapshot = MAGICS.iter().any(|magic| first.starts_with(magic));
         let mut whole = Cursor::new(first).chain(file);
         if !is_snapshot {
-            return load_commands(Reader::new(whole, 0), name, take);
+            return load_commands(CommandFile::new(whole, 0), name, take);
         }
         tracing::info!("Reading RDB base file on AOF loading...");
         let options = Options { total: Some(bytes), ..self.options.clone() };
@@ -173,7 +173,7 @@ impl Task {
             ),
         })?;
         let rest = Cursor::new(summary.rest).chain(whole);
-        load_commands(Reader::new(rest, read_to), name, take)
+        load_commands(CommandFile::new(rest, read_to), name, take)
     }
 }
 
@@ -197,16 +197,15 @@ fn lengths(folder: &Folder) -> Result<Vec<u64>, String> {
 }
 
 fn load_commands(
-    mut reader: Reader<impl io::Read>,
+    mut file: CommandFile<impl io::Read>,
     name: &str,
     take: Sink<'_>,
 ) -> Result<Option<Torn>, String> {
-    let mut torn = Torn { whole: reader.offset(), in_transaction: false };
     let mut commands = Commands::default();
     loop {
-        let more = match reader.next(&mut commands) {
+        let more = match file.next(&mut commands) {
             Ok(true) => true,
-            Ok(false) if torn.in_transaction => false,
+            Ok(false) if file.in_multi() => false,
             Ok(false) => {
                 put(take, Event::Commands(commands))?;
                 return Ok(None);
@@ -216,15 +215,7 @@ fn load_commands(
         };
         if !more {
             put(take, Event::Commands(commands))?;
-            return Ok(Some(torn));
-        }
-        let (argv, offset) = commands.get(commands.len() - 1).expect("one was read just now");
-        torn.in_transaction = match argv.at(0) {
-            word if word.eq_ignore_ascii_case(b"multi") => true,
-            word => torn.in_transaction && !word.eq_ignore_ascii_case(b"exec"),
-        };
-        if !torn.in_transaction {
-            torn.whole = offset;
+            return Ok(Some(Torn { whole: file.whole(), in_transaction: file.in_multi() }));
         }
         if commands.bytes() >= EVENT_BYTES || commands.len() >= EVENT_COMMANDS {
             put(take, Event::Commands(std::mem::take(&mut commands)))?;

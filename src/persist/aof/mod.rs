@@ -3,12 +3,13 @@
 //! - [`log`]: what is written, collected as commands run;
 //! - [`writer`]: puts it into files, on a thread that `net` runs;
 //! - [`files`] and [`manifest`]: the folder, its files, and how their roles change;
-//! - [`load`] and [`read`]: the way back, from files to commands;
+//! - [`read`], [`batch`] and [`load`]: the way back, from bytes to commands, to batches of them, from all files;
 //! - [`rewrite`]: a data set as commands.
 //!
 //! [`Aof`] is what the server knows: it hands jobs to the writer and learns from its reports. `exec::aof` decides
 //! what is done and what follows.
 
+pub mod batch;
 pub mod files;
 mod info;
 pub mod load;

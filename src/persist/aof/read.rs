@@ -1,291 +1,385 @@
-//! Reading a file of commands back: strictly, for a file is no client.
+//! Reading a file of commands: bytes in, commands and annotations out, each with its offset.
 //!
-//! [`Reader`] takes the file in pieces and gives whole commands, with the offset behind each, so that it is known how
-//! much of the file is whole. Annotations, lines that begin with `#`, are skipped.
+//! # Layout
+//! ```text
+//!   #text\r\n                        an annotation; `#TS:1700000000` tells when what follows was written
+//!   *2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n    a command: how many arguments, then length and bytes of each
+//! ```
+//! Changes that belong together stand between MULTI and EXEC.
+//!
+//! # Strict
+//! A request from a socket may be inline, empty, or end its lines with a bare line feed; here nothing of that can
+//! have been written, so it is damage ([`Damage`], with its offset). What could be the beginning of something
+//! whole is no damage: when no more bytes come, [`Reader::finish`] tells what is missing, and
+//! [`Reader::whole`] how much of the file stands for itself: up to the last whole command, but not into a half
+//! MULTI.
+//!
+//! Memory grows with the bytes of one command, never with a length that a file claims.
 
-use crate::ds::Corrupt;
+#[cfg(test)]
+mod tests;
+
 use crate::resp::{Argv, Span};
-use std::io::{self, ErrorKind, Read};
+use std::fmt;
 
-/// Bytes read at once.
-const PIECE: usize = 64 * 1024;
-/// The longest line of a head or a length; an annotation may be as long.
-const LINE_MAX: usize = 1024;
-/// The most words of a command.
-const WORDS_MAX: usize = i32::MAX as usize;
-/// The longest word.
-const WORD_MAX: usize = i32::MAX as usize;
-/// Room for words that is taken before they have been read.
-const ROOM_MAX: usize = 1024;
+/// A count or length has no more digits, with its sign and its line end.
+const LINE_MAX: usize = 24;
+/// Bytes of an annotation, with its `#` and its line end.
+const ANNOTATION_MAX: usize = 1024;
+/// Bytes of a command: what spans can tell of, and some room for commands before it in a batch.
+const COMMAND_MAX: usize = Span::BUFFER_MAX - (1 << 20);
+/// Memory that the buffer keeps between commands.
+const KEPT: usize = 1 << 20;
 
-/// Why the next command cannot be read.
-#[derive(Debug)]
-pub enum ReadError {
-    /// The file ends in the middle of a command.
-    Torn,
-    /// It is no command that stands there.
-    Corrupt(Corrupt),
-    /// The file cannot be read.
-    Io(io::Error),
+/// What stands in a file of commands.
+#[derive(Debug, Clone, Copy)]
+pub enum Item<'a> {
+    /// A command and its arguments.
+    Command(Argv<'a>),
+    /// An annotation, without `#` and line end.
+    Annotation(&'a [u8]),
 }
 
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == ErrorKind::UnexpectedEof { Self::Torn } else { Self::Io(error) }
+/// What no writer of commands has written, and where it is in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// The offset of the line or argument.
+    pub at: u64,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A command or an annotation begins otherwise.
+    Start(u8),
+    /// The line of a count or length does not end behind the digits, but goes on so.
+    LineEnd([u8; 2]),
+    /// A command has at least one argument.
+    Count(i64),
+    /// An argument begins otherwise.
+    Argument(u8),
+    /// An argument has no such length.
+    Length(i64),
+    /// The argument is longer than its length says.
+    ArgumentEnd([u8; 2]),
+    /// An annotation does not end.
+    Annotation,
+    /// MULTI inside MULTI.
+    NestedMulti,
+    /// EXEC without MULTI.
+    LoneExec,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(byte) => {
+                write!(f, "'*' or '#' expected, but got '{}'", byte.escape_ascii())
+            }
+            Self::LineEnd(bytes) => {
+                write!(f, "a number's line goes on with '{}'", bytes.escape_ascii())
+            }
+            Self::Count(n) => write!(f, "a command of {n} arguments"),
+            Self::Argument(byte) => write!(f, "'$' expected, but got '{}'", byte.escape_ascii()),
+            Self::Length(n) => write!(f, "an argument of {n} bytes"),
+            Self::ArgumentEnd(bytes) => {
+                write!(f, "an argument goes on with '{}' behind its end", bytes.escape_ascii())
+            }
+            Self::Annotation => f.write_str("an annotation that does not end"),
+            Self::NestedMulti => f.write_str("MULTI inside MULTI"),
+            Self::LoneExec => f.write_str("EXEC without MULTI"),
+        }
     }
 }
 
-/// Commands, their words one behind the other.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Commands {
-    bytes: Vec<u8>,
-    words: Vec<Span>,
-    /// How many words had come by the end of each command, and where it ends in the file.
-    commands: Vec<(usize, u64)>,
-}
-
-impl Commands {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.commands.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.commands.is_empty()
-    }
-
-    /// Bytes of their words.
-    pub fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Command number `number`, and where it ends in the file.
-    pub fn get(&self, number: usize) -> Option<(Argv<'_>, u64)> {
-        let (end, offset) = *self.commands.get(number)?;
-        let first = number.checked_sub(1).map_or(0, |before| self.commands[before].0);
-        Some((Argv::new(&self.bytes, &self.words[first..end]), offset))
-    }
-
-    /// Takes back what was read of a command that is not whole.
-    fn truncate(&mut self, words: usize, bytes: usize) {
-        self.words.truncate(words);
-        self.bytes.truncate(bytes);
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at offset {}", self.fault, self.at)
     }
 }
 
-/// Reads commands from a file.
-#[derive(Debug)]
-pub struct Reader<R> {
-    file: R,
-    piece: Vec<u8>,
-    /// What of the piece was used up.
-    used: usize,
-    /// Where in the file the rest of the piece begins.
-    at: u64,
+impl std::error::Error for Damage {}
+
+/// What a file lacks that ends too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Torn {
+    /// The offset of the line or argument that is not whole; of the last argument where EXEC is missing.
+    pub at: u64,
+    /// What is missing.
+    pub missing: Missing,
 }
 
-impl<R: Read> Reader<R> {
-    /// Reads from `file`, which is at offset `at`.
-    pub fn new(file: R, at: u64) -> Self {
-        Self { file, piece: Vec::new(), used: 0, at }
+/// What can be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The end of a line, or all of it.
+    Line,
+    /// The end of an argument.
+    #[expect(missing_docs, reason = "bytes, the line end behind the argument included")]
+    Bytes { wanted: u64, got: u64 },
+    /// The EXEC of a MULTI.
+    Exec,
+}
+
+impl fmt::Display for Torn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.missing {
+            Missing::Line => write!(f, "the line at offset {} does not end", self.at),
+            Missing::Bytes { wanted, got } => {
+                write!(f, "the argument at offset {} has {got} of {wanted} bytes", self.at)
+            }
+            Missing::Exec => write!(f, "the EXEC of a MULTI is missing behind offset {}", self.at),
+        }
+    }
+}
+
+/// When what follows an annotation was written, in seconds since the epoch.
+#[must_use]
+pub fn timestamp(annotation: &[u8]) -> Option<u64> {
+    std::str::from_utf8(annotation.strip_prefix(b"TS:")?).ok()?.parse().ok()
+}
+
+/// Makes commands of bytes that arrive in pieces.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// Bytes that are not used up yet begin at `start`.
+    buf: Vec<u8>,
+    /// Offset in the file of the buffer's first byte.
+    base: u64,
+    /// Where in `buf` the item begins that is being read.
+    start: usize,
+    /// How far it has been read, from `start`.
+    seen: usize,
+    /// Its arguments that are still to come; 0 before their count is read.
+    remaining: u32,
+    /// The length of the argument that is being read.
+    bulk: Option<usize>,
+    /// Its arguments, from `start`.
+    spans: Vec<Span>,
+    /// The item was handed out and makes room at the next call.
+    handed_out: bool,
+    /// Offset in the file of the line or argument read last.
+    element: u64,
+    elements: u64,
+    in_multi: bool,
+    whole: u64,
+}
+
+impl Reader {
+    /// A reader whose first byte stands at `offset` of its file.
+    pub fn new(offset: u64) -> Self {
+        Self { base: offset, whole: offset, element: offset, ..Self::default() }
     }
 
-    /// Where the next command begins, or an annotation before it.
-    pub fn offset(&self) -> u64 {
-        self.at
+    /// The next bytes of the file.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.make_room();
+        self.base += self.start as u64;
+        self.buf.drain(..self.start);
+        self.start = 0;
+        if self.buf.len() < KEPT {
+            self.buf.shrink_to(KEPT);
+        }
+        self.buf.extend_from_slice(bytes);
     }
 
-    /// Reads one command behind those that `out` holds; false at the end of the file.
+    /// The next item; `None` until more bytes are pushed.
     ///
     /// # Errors
-    /// `out` holds whole commands only, as before.
-    pub fn next(&mut self, out: &mut Commands) -> Result<bool, ReadError> {
-        let (words, bytes) = (out.words.len(), out.bytes.len());
-        let read = self.command(out);
-        match read {
-            Ok(true) => out.commands.push((out.words.len(), self.at)),
-            _ => out.truncate(words, bytes),
+    /// What cannot stand in a file of commands; the reader is then of no more use.
+    pub fn poll_item(&mut self) -> Result<Option<Item<'_>>, Damage> {
+        self.make_room();
+        match self.buf.get(self.start) {
+            None => Ok(None),
+            Some(b'*') => self.command(),
+            Some(b'#') => self.annotation(),
+            Some(other) => Err(self.damage(0, Fault::Start(*other))),
         }
-        read
     }
 
-    fn command(&mut self, out: &mut Commands) -> Result<bool, ReadError> {
-        loop {
-            if !self.fill()? {
-                return Ok(false);
-            }
-            match self.piece[self.used] {
-                b'#' => drop(self.line()?),
-                b'*' => break,
-                _ => return Err(self.corrupt("a command begins with '*'")),
-            }
+    /// There are no more bytes, and no more items.
+    ///
+    /// # Errors
+    /// What is missing of the last command or transaction.
+    pub fn finish(&self) -> Result<(), Torn> {
+        if self.handed_out || self.start == self.buf.len() {
+            let torn = Torn { at: self.element, missing: Missing::Exec };
+            return if self.in_multi { Err(torn) } else { Ok(()) };
         }
-        let words = self.count(WORDS_MAX, "a command says of how many words it is")?;
-        if words == 0 {
-            return Err(self.corrupt("a command of no words"));
+        let got = (self.buf.len() - self.start - self.seen) as u64;
+        let missing = match self.bulk {
+            Some(len) => Missing::Bytes { wanted: len as u64 + 2, got },
+            None => Missing::Line,
+        };
+        Err(Torn { at: self.offset(self.seen), missing })
+    }
+
+    /// Up to which offset the file stands for itself: behind the last whole item that is not inside a MULTI.
+    pub fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// The offset of the item that was handed out last.
+    pub fn item_at(&self) -> u64 {
+        self.offset(0)
+    }
+
+    /// The offset behind the item that was handed out last.
+    pub fn item_end(&self) -> u64 {
+        self.offset(self.seen)
+    }
+
+    /// Whether the EXEC of a MULTI is still to come.
+    pub fn in_multi(&self) -> bool {
+        self.in_multi
+    }
+
+    /// How many counts, lengths and arguments have been read.
+    pub fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    fn offset(&self, from_start: usize) -> u64 {
+        self.base + (self.start + from_start) as u64
+    }
+
+    fn damage(&self, from_start: usize, fault: Fault) -> Damage {
+        Damage { at: self.offset(from_start), fault }
+    }
+
+    /// Leaves behind the item that was handed out.
+    fn make_room(&mut self) {
+        if self.handed_out {
+            self.start += self.seen;
+            self.seen = 0;
+            self.spans.clear();
+            self.spans.shrink_to(KEPT / size_of::<Span>());
+            self.handed_out = false;
         }
-        out.words.reserve(words.min(ROOM_MAX));
-        for _ in 0..words {
-            if !self.fill()? {
-                return Err(ReadError::Torn);
-            }
-            if self.piece[self.used] != b'$' {
-                return Err(self.corrupt("a word begins with '$'"));
-            }
-            let len = self.count(WORD_MAX, "a word says of how many bytes it is")?;
-            if out.bytes.len() + len > Span::BUFFER_MAX {
-                return Err(self.corrupt("a command is no longer than memory can hold"));
-            }
-            out.words.push(Span { start: out.bytes.len() as u32, len: len as u32 });
-            self.copy(len, &mut out.bytes)?;
-            if self.byte()? != b'\r' || self.byte()? != b'\n' {
-                return Err(self.corrupt("a word ends with a line end"));
-            }
+    }
+
+    /// The item has been read as a whole and ends at `seen`.
+    fn hand_out(&mut self) {
+        self.handed_out = true;
+        if !self.in_multi {
+            self.whole = self.offset(self.seen);
         }
+    }
+
+    fn annotation(&mut self) -> Result<Option<Item<'_>>, Damage> {
+        let rest = &self.buf[self.start..];
+        let near = &rest[..rest.len().min(ANNOTATION_MAX)];
+        let Some(newline) = memchr::memchr(b'\n', near) else {
+            let is_long = near.len() == ANNOTATION_MAX;
+            return if is_long { Err(self.damage(0, Fault::Annotation)) } else { Ok(None) };
+        };
+        self.seen = newline + 1;
+        self.hand_out();
+        let text = &self.buf[self.start + 1..][..newline - 1];
+        Ok(Some(Item::Annotation(text.strip_suffix(b"\r").unwrap_or(text))))
+    }
+
+    fn command(&mut self) -> Result<Option<Item<'_>>, Damage> {
+        if self.seen == 0 {
+            let Some((count, end)) = self.number(0)? else { return Ok(None) };
+            if !(1..=i64::from(i32::MAX)).contains(&count) {
+                return Err(self.damage(0, Fault::Count(count)));
+            }
+            self.remaining = count as u32;
+            self.seen = end;
+        }
+        while self.remaining > 0 {
+            if !self.argument()? {
+                return Ok(None);
+            }
+            self.remaining -= 1;
+        }
+        self.follow_multi()?;
+        self.hand_out();
+        Ok(Some(Item::Command(Argv::new(&self.buf[self.start..], &self.spans))))
+    }
+
+    /// Reads an argument; false if it is not there as a whole.
+    fn argument(&mut self) -> Result<bool, Damage> {
+        let len = match self.bulk {
+            Some(len) => len,
+            None => match self.length()? {
+                Some(len) => len,
+                None => return Ok(false),
+            },
+        };
+        let rest = &self.buf[self.start + self.seen..];
+        let Some(end) = rest.get(len..len + 2) else { return Ok(false) };
+        if end != b"\r\n" {
+            let end = [end[0], end[1]];
+            return Err(self.damage(self.seen, Fault::ArgumentEnd(end)));
+        }
+        self.element = self.offset(self.seen);
+        self.elements += 1;
+        // Bounded by `length`.
+        self.spans.push(Span { start: self.seen as u32, len: len as u32 });
+        self.seen += len + 2;
+        self.bulk = None;
         Ok(true)
     }
 
-    /// Reads a number behind a letter, up to the end of the line.
-    fn count(&mut self, max: usize, what: &'static str) -> Result<usize, ReadError> {
-        let line = self.line()?;
-        let digits = line[1..].strip_suffix(b"\r");
-        let count = digits.and_then(crate::stdx::num::parse_u64).map(|count| count as usize);
-        count.filter(|count| *count <= max).ok_or_else(|| self.corrupt(what))
+    /// Reads the length of an argument, which is then known to lie within what spans can tell of.
+    fn length(&mut self) -> Result<Option<usize>, Damage> {
+        match self.buf.get(self.start + self.seen) {
+            None => return Ok(None),
+            Some(b'$') => {}
+            Some(other) => return Err(self.damage(self.seen, Fault::Argument(*other))),
+        }
+        let Some((number, end)) = self.number(self.seen)? else { return Ok(None) };
+        let len = usize::try_from(number).ok();
+        let Some(len) = len.filter(|len| *len <= COMMAND_MAX.saturating_sub(end)) else {
+            return Err(self.damage(self.seen, Fault::Length(number)));
+        };
+        self.seen = end;
+        self.bulk = Some(len);
+        Ok(Some(len))
     }
 
-    /// Reads a line without its newline.
-    fn line(&mut self) -> Result<Vec<u8>, ReadError> {
-        let mut line = Vec::new();
-        loop {
-            match self.byte()? {
-                b'\n' => return Ok(line),
-                byte => line.push(byte),
-            }
-            if line.len() > LINE_MAX {
-                return Err(self.corrupt("a line of a command is short"));
+    /// The number of the line at `at` from the start, behind its first byte, and where the line ends.
+    fn number(&mut self, at: usize) -> Result<Option<(i64, usize)>, Damage> {
+        let rest = &self.buf[self.start + at + 1..];
+        let line = &rest[..rest.len().min(LINE_MAX)];
+        let sign = usize::from(line.first() == Some(&b'-'));
+        let digits = line[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (text, behind) = line.split_at(sign + digits);
+        match behind {
+            [b'\r', b'\n', ..] if digits > 0 => {}
+            // Two bytes tell, however the line arrives.
+            [] | [_] if line.len() < LINE_MAX => return Ok(None),
+            _ => {
+                let byte = |i| behind.get(i).copied().unwrap_or(0);
+                return Err(self.damage(at, Fault::LineEnd([byte(0), byte(1)])));
             }
         }
+        let value = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        self.element = self.offset(at);
+        self.elements += 1;
+        Ok(Some((value.unwrap_or(i64::MAX), at + 1 + text.len() + 2)))
     }
 
-    fn byte(&mut self) -> Result<u8, ReadError> {
-        if !self.fill()? {
-            return Err(ReadError::Torn);
+    /// Notes where a transaction begins and ends.
+    fn follow_multi(&mut self) -> Result<(), Damage> {
+        let Some(name) = self.spans.first() else { return Ok(()) };
+        let is = |word: &[u8]| {
+            name.len == word.len() as u32
+                && self.buf[self.start + name.start as usize..][..word.len()]
+                    .eq_ignore_ascii_case(word)
+        };
+        let (multi, exec) = (is(b"MULTI"), is(b"EXEC"));
+        if multi && self.in_multi {
+            return Err(self.damage(name.start as usize, Fault::NestedMulti));
         }
-        let byte = self.piece[self.used];
-        self.advance(1);
-        Ok(byte)
-    }
-
-    /// Copies `len` bytes. No room is taken for more than was read.
-    fn copy(&mut self, mut len: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        while len > 0 {
-            if !self.fill()? {
-                return Err(ReadError::Torn);
-            }
-            let n = len.min(self.piece.len() - self.used);
-            out.extend_from_slice(&self.piece[self.used..self.used + n]);
-            self.advance(n);
-            len -= n;
+        if exec && !self.in_multi {
+            return Err(self.damage(name.start as usize, Fault::LoneExec));
         }
+        self.in_multi = multi || (self.in_multi && !exec);
         Ok(())
-    }
-
-    fn advance(&mut self, n: usize) {
-        self.used += n;
-        self.at += n as u64;
-    }
-
-    /// Sees to it that a byte is there; false at the end of the file.
-    fn fill(&mut self) -> Result<bool, ReadError> {
-        if self.used < self.piece.len() {
-            return Ok(true);
-        }
-        self.piece.resize(PIECE, 0);
-        self.used = 0;
-        let n = loop {
-            match self.file.read(&mut self.piece) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => break read,
-            }
-        };
-        self.piece.truncate(*n.as_ref().unwrap_or(&0));
-        Ok(n? > 0)
-    }
-
-    fn corrupt(&self, what: &'static str) -> ReadError {
-        ReadError::Corrupt(Corrupt { at: self.at as usize, what })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Gives its bytes one at a time.
-    struct Slow<'a>(&'a [u8]);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-            self.0.read(&mut buf[..1])
-        }
-    }
-
-    /// What is read of a text before it ends or goes wrong, and how that is.
-    fn read(text: &[u8]) -> (Vec<String>, u64, Result<bool, ReadError>) {
-        let mut reader = Reader::new(Slow(text), 0);
-        let mut commands = Commands::default();
-        let end = loop {
-            match reader.next(&mut commands) {
-                Ok(true) => {}
-                end => break end,
-            }
-        };
-        let words = |argv: Argv<'_>| {
-            let words: Vec<_> = argv.iter().collect();
-            words.join(&b' ').escape_ascii().to_string()
-        };
-        let all = (0..commands.len()).filter_map(|number| commands.get(number));
-        let whole = commands.commands.last().map_or(0, |(_, offset)| *offset);
-        (all.map(|(argv, _)| words(argv)).collect(), whole, end)
-    }
-
-    #[test]
-    fn commands_are_read_and_annotations_skipped() {
-        let text = b"#TS:1\r\n*2\r\n$3\r\nDEL\r\n$0\r\n\r\n#x\n*1\r\n$2\r\n\r\n\r\n";
-        let (commands, whole, end) = read(text);
-        assert_eq!(commands, ["DEL ", "\\r\\n"]);
-        assert_eq!(whole, text.len() as u64);
-        assert!(matches!(end, Ok(false)));
-    }
-
-    #[test]
-    fn a_file_cut_anywhere_gives_the_whole_commands_before() {
-        let first = b"*2\r\n$3\r\nDEL\r\n$1\r\na\r\n";
-        let text = [first.as_slice(), b"*2\r\n$3\r\nDEL\r\n$1\r\nb\r\n"].concat();
-        for cut in first.len() + 1..text.len() {
-            let (commands, whole, end) = read(&text[..cut]);
-            assert_eq!((commands, whole), (vec!["DEL a".to_owned()], first.len() as u64), "{cut}");
-            assert!(matches!(end, Err(ReadError::Torn)), "{cut}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_command_is_told_with_its_place() {
-        let check = |text: &str, place: usize, what: &str| match read(text.as_bytes()).2 {
-            Err(ReadError::Corrupt(corrupt)) => {
-                assert_eq!((corrupt.at, corrupt.what), (place, what), "{text:?}");
-            }
-            other => panic!("{text:?}: {other:?}"),
-        };
-        check("SET a b\r\n", 0, "a command begins with '*'");
-        check("*x\r\n", 4, "a command says of how many words it is");
-        check("*-1\r\n", 5, "a command says of how many words it is");
-        check("*9999999999\r\n", 13, "a command says of how many words it is");
-        check("*0\r\n", 4, "a command of no words");
-        check("*1\r\n+3\r\n", 4, "a word begins with '$'");
-        check("*1\r\n$3\nGET", 7, "a word says of how many bytes it is");
-        check("*1\r\n$3\r\nGETxx", 12, "a word ends with a line end");
-        check(&format!("#{}", "x".repeat(2000)), LINE_MAX + 1, "a line of a command is short");
     }
 }

@@ -360,6 +360,6 @@ fn other_damage_is_told_and_nothing_changed() {
         why.starts_with("Bad file format reading the append only file 2: make a backup"),
         "{why}"
     );
-    assert!(why.ends_with("(a command begins with '*' at byte 24)"), "{why}");
+    assert!(why.ends_with("('*' or '#' expected, but got 'h' at offset 24)"), "{why}");
     assert_eq!(len, bad.len());
 }

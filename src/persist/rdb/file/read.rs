@@ -19,7 +19,7 @@ use crate::types::Limits;
 /// Bytes of the magic with its version.
 const MAGIC_LEN: usize = 9;
 /// Files of earlier versions end without a checksum.
-const FIRST_SUMMED_VERSION: u16 = 5;
+pub const FIRST_SUMMED_VERSION: u16 = 5;
 /// A plain string of so many bytes that is not there as a whole gets memory of its own.
 const LONG: usize = 64 * 1024;
 /// Bytes of the checksum.
@@ -229,6 +229,22 @@ impl Reader {
     #[must_use]
     pub fn version(&self) -> Option<u16> {
         Some(self.known.version).filter(|version| *version != 0)
+    }
+
+    /// What is being read: the byte that says what the section is, and of a key its name, as far as they
+    /// have come.
+    #[must_use]
+    pub fn in_hand(&self) -> Option<(u8, Option<Vec<u8>>)> {
+        if let State::Text(long) = &self.state {
+            return Some((type_byte::STRING, Some(long.name.clone())));
+        }
+        if matches!(self.state, State::Magic | State::Ended) {
+            return None;
+        }
+        let mut input = Decoder::new(&self.window[self.start..]);
+        let first = input.byte().ok()?;
+        let is_key = first < opcode::SLOT_INFO;
+        Some((first, is_key.then(|| input.string().ok()).flatten()))
     }
 
     /// What came behind the end, as it came with it.
