@@ -335,6 +335,7 @@ pub(super) const OTHER_VALUES: &[(&str, &str)] = &[
     ("dbfilename", "x.rdb"),
     ("rdb-del-sync-files", "yes"),
     ("rdb-save-incremental-fsync", "no"),
+    ("snapshot-loop-share", "50"),
     ("rdb-key-save-delay", "-5"),
     ("key-load-delay", "5"),
     ("loading-process-events-interval-bytes", "1024"),
