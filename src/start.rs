@@ -109,8 +109,11 @@ fn serve(startup: Startup, title: ProcTitle, called: &str) -> ExitCode {
     if background && let Err(error) = process::detach_from_terminal() {
         return complain(&format!("Can't go into the background: {}", os_words(&error)));
     }
-    if let Err(error) = std::env::set_current_dir(&config.dir) {
-        return complain(&format!("Can't chdir to '{}': {}", config.dir, os_words(&error)));
+    match enter_dir(&config.dir) {
+        Ok(path) => config.dir = path,
+        Err(error) => {
+            return complain(&format!("Can't chdir to '{}': {}", config.dir, os_words(&error)));
+        }
     }
     let settings = log_settings(&config);
     if let Err(error) = log::configure(&settings) {
@@ -189,6 +192,13 @@ fn obey(directives: &[Directive], commands: &mut Table) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Makes relative names of files mean what is in this folder; its full path.
+fn enter_dir(dir: &str) -> std::io::Result<String> {
+    std::env::set_current_dir(dir)?;
+    let path = std::env::current_dir()?;
+    path.into_os_string().into_string().map_err(|_| std::io::ErrorKind::InvalidFilename.into())
 }
 
 fn supervised(config: &Config) -> process::Supervised {
@@ -402,6 +412,10 @@ impl net::Process for Host {
             return Err(SetError::failed("maxclients", why));
         }
         Ok(())
+    }
+
+    fn enter_dir(&self, dir: &str) -> std::io::Result<String> {
+        enter_dir(dir)
     }
 
     fn reopen_log(&self) {

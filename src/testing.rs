@@ -3,10 +3,12 @@
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Feed, Op};
+use crate::exec::aof_load::{self, Player};
 use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{call, clients, cron, load, reconfigure, save, snapshot, table};
+use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
+use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
 use crate::persist::snapshot::write;
 use crate::resp::{Argv, CmdError};
@@ -30,6 +32,14 @@ pub struct InProcess {
     received: Vec<(ClientId, Vec<u8>)>,
     next_port: u16,
     now_ms: u64,
+    /// The disk its files are on.
+    disk: Simulated,
+    /// What writes the append-only file there.
+    writer: Option<Box<Writer>>,
+    /// It writes only when told to.
+    writer_waits: bool,
+    /// Snapshots that begin are left to the test.
+    holds_snapshots: bool,
 }
 
 impl InProcess {
@@ -39,19 +49,77 @@ impl InProcess {
             Facts { pid: 1, run_id: "0".repeat(40), started_ms: START_MS, ..Facts::default() };
         let mut server = Server::new(config, table::describe(), facts, Timer::still(), seed);
         server.keyspace.shared.set_now_us(START_MS * 1000);
-        server.persist.disk = Arc::new(Simulated::default());
+        let disk = Simulated::default();
+        server.persist.disk = Arc::new(disk.clone());
         Self {
             server,
             scratch: Scratch::default(),
             received: Vec::new(),
             next_port: 50_000,
             now_ms: START_MS,
+            disk,
+            writer: None,
+            writer_waits: false,
+            holds_snapshots: false,
         }
+    }
+
+    /// A server that is started over what a disk holds, as `net` starts one.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn start(config: Config, seed: u64, disk: Simulated) -> Result<Self, String> {
+        let mut this = Self::new(config, seed);
+        this.server.persist.disk = Arc::new(disk.clone());
+        this.disk = disk;
+        let server = &mut this.server;
+        if server.config.appendonly {
+            aof_load::at_start(server)?;
+        } else {
+            load::at_start(server)?;
+        }
+        load_all(server);
+        load_log(server);
+        if server.persist.loading.failed {
+            return Err("the data set cannot be loaded".to_owned());
+        }
+        this.work();
+        Ok(this)
+    }
+
+    /// The disk its files are on.
+    pub fn disk(&self) -> &Simulated {
+        &self.disk
+    }
+
+    /// Lets the append-only file wait to be written, or be written again.
+    pub fn hold_writer(&mut self, hold: bool) {
+        self.writer_waits = hold;
+        self.work();
     }
 
     /// The server itself.
     pub fn server(&mut self) -> &mut Server {
         &mut self.server
+    }
+
+    /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
+    pub fn hold_snapshots(&mut self) {
+        self.holds_snapshots = true;
+    }
+
+    /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
+    /// complete.
+    pub fn read_snapshot(&mut self) -> bool {
+        let reading = snapshot::slice(&mut self.server);
+        self.work();
+        reading == Reading::Complete
+    }
+
+    /// Takes the snapshots that have begun to their end.
+    pub fn take_snapshots(&mut self) {
+        save_in_background(&mut self.server);
+        self.work();
     }
 
     /// Loads the data set of the server's disk, as at the start of a process.
@@ -121,9 +189,14 @@ impl InProcess {
 
     /// Gives every client turns until none has anything to do.
     fn work(&mut self) {
-        while let Some(client) = self.next_ready() {
-            self.turn(client);
+        loop {
+            // What is reported now may let clients go on that waited.
             self.follow_up();
+            match self.next_ready() {
+                Some(client) => self.turn(client),
+                None if self.server.effects.has_actions() => {}
+                None => break,
+            }
         }
         self.deliver();
     }
@@ -155,17 +228,25 @@ impl InProcess {
                 Action::Answer { client } | Action::AwaitFreeing { client } => {
                     reconfigure::answer(server, Some(client), Ok(()));
                 }
-                Action::Reconfigure { client, .. } => reconfigure::answer(server, client, Ok(())),
+                Action::Reconfigure { client, .. } => {
+                    aof::configure(server);
+                    reconfigure::answer(server, client, Ok(()));
+                }
                 Action::RewriteConfig { client, .. } => {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {
                     let saved = save_now(server);
                     save::answer(server, Some(client), saved);
                 }
-                Action::Load => load_all(server),
+                Action::Load => {
+                    load_all(server);
+                    load_log(server);
+                }
+                Action::ReloadLog { client } => aof_load::reload(server, client),
                 Action::Reload { client, save, how } => {
                     load::prepare(server);
                     let saved = !save || save_now(server);
@@ -175,10 +256,29 @@ impl InProcess {
                 Action::SnapshotEnded { purpose, result } => {
                     snapshot::ended(server, purpose, result);
                 }
+                Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));
                 }
             }
+        }
+        self.write_log();
+    }
+
+    /// Does what the thread would do that writes the append-only file.
+    fn write_log(&mut self) {
+        let aof = &mut self.server.persist.aof;
+        if let Some(writer) = aof.take_writer() {
+            self.writer = Some(writer);
+        }
+        let Some(writer) = self.writer.as_mut().filter(|_| !self.writer_waits) else { return };
+        let mut jobs = Vec::new();
+        if aof.has_jobs() {
+            aof.hand_over(&mut jobs);
+        }
+        jobs.into_iter().for_each(|job| writer.add(job));
+        for report in writer.work(self.now_ms) {
+            aof::handle(&mut self.server, report);
         }
     }
 
@@ -187,6 +287,9 @@ impl InProcess {
         let mut gone = Vec::new();
         for (id, bytes) in &mut self.received {
             let Some(session) = self.server.clients.get_mut(*id) else { continue };
+            if session.flags.held {
+                continue;
+            }
             if session.closing != Some(Closing::Now) {
                 bytes.extend(session.out.copy_from(0));
             }
@@ -227,6 +330,21 @@ fn save_now(s: &mut Server) -> bool {
     let begun = save::begin_now(s).is_ok();
     save_in_background(s);
     begun && s.persist.saving.last_ok
+}
+
+/// Runs the load of the append-only file that has begun, if one has, to its end.
+fn load_log(s: &mut Server) {
+    let Some(task) = s.persist.aof.load.take() else { return };
+    let mut player = Player::new(s);
+    let result = task.run(&mut |mut event| loop {
+        match player.take(s, &mut event) {
+            load::Slice::More => {}
+            load::Slice::Whole => return true,
+            load::Slice::Refused => return false,
+        }
+    });
+    player.end(s);
+    aof_load::ended(s, result);
 }
 
 /// A feed that writes down what it is given; its clones share what they wrote.
@@ -298,7 +416,7 @@ impl FedServer {
         call::call(server, self.client, command, &argv);
         let changes = server.keyspace.shared.take_changes();
         let events: Vec<_> = changes.iter().map(|change| change.event.name).collect();
-        server.effects.deliver();
+        server.deliver_writes();
         (events.join(" "), self.fed.take_words())
     }
 

@@ -16,4 +16,4 @@ pub use session::{
 pub use slab::{ClientId, Clients};
 pub use subscriptions::{Subscriptions, Topic};
 pub use transaction::Transaction;
-pub use wait::{KeysWait, Wait};
+pub use wait::{KeysWait, SyncWait, Wait};

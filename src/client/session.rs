@@ -1,6 +1,6 @@
 //! One client's session.
 
-use super::{KeysWait, Subscriptions, Transaction, Wait};
+use super::{KeysWait, Subscriptions, SyncWait, Transaction, Wait};
 use crate::resp::{Out, Parser, Reply, Resp};
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
@@ -123,6 +123,8 @@ pub struct Flags {
     pub watch_broken: bool,
     /// Inside EXEC: what would wait ends at once, as if its time were over.
     pub deny_blocking: bool,
+    /// Its output waits for its writes to be synced; `persist::Aof` lists it among those whose does.
+    pub held: bool,
 }
 
 /// The names a client gave itself; most clients give some, so they share one allocation.
@@ -230,6 +232,8 @@ pub struct Session {
     pub last_command: Option<crate::spec::CommandId>,
     /// Bytes and commands.
     pub traffic: Traffic,
+    /// Its writes are all in the log up to this offset.
+    pub wrote_to: u64,
     /// It was woken to go on with the input it holds.
     pub resumed: bool,
     /// Wakes its connection's task.
@@ -261,6 +265,7 @@ impl Session {
             active_ms: now_ms,
             last_command: None,
             traffic: Traffic::default(),
+            wrote_to: 0,
             resumed: false,
             waker: None,
         }
@@ -298,7 +303,7 @@ impl Session {
     pub fn keys_wait(&self) -> Option<&KeysWait> {
         match &self.wait {
             Some(Wait::Keys(wait)) => Some(wait),
-            Some(Wait::Process) | None => None,
+            Some(Wait::Process | Wait::Sync(_)) | None => None,
         }
     }
 
@@ -310,6 +315,22 @@ impl Session {
                 self.wait = other;
                 None
             }
+        }
+    }
+
+    /// What of its writes it waits for.
+    pub fn sync_wait(&self) -> Option<SyncWait> {
+        match self.wait {
+            Some(Wait::Sync(wait)) => Some(wait),
+            _ => None,
+        }
+    }
+
+    /// Answers WAITAOF, as [`Session::end_wait`] does another command.
+    pub fn end_sync_wait(&mut self, answer: impl FnOnce(&mut Reply<'_>)) {
+        if self.sync_wait().is_some() {
+            self.wait = Some(Wait::Process);
+            self.end_wait(answer);
         }
     }
 

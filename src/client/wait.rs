@@ -12,6 +12,19 @@ pub enum Wait {
     Process,
     /// Keys that are to be filled; `effects::BlockedClients` lists it among those who wait for them.
     Keys(Box<KeysWait>),
+    /// Its writes are to be synced; `persist::Aof` lists it among those who wait for that.
+    Sync(SyncWait),
+}
+
+/// What WAITAOF waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncWait {
+    /// That this server has synced what the client wrote,
+    pub local: bool,
+    /// and that so many replicas have.
+    pub replicas: u64,
+    /// When it waits no longer, ms since the epoch; `None` for never.
+    pub deadline_ms: Option<u64>,
 }
 
 /// A command that goes on once one of its keys is filled.

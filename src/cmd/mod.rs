@@ -16,7 +16,7 @@ pub mod set;
 pub mod string;
 pub mod zset;
 
-use crate::client::ClientId;
+use crate::client::{ClientId, SyncWait};
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, KeysCtx, Server};
 use crate::spec::Spec;
@@ -65,6 +65,8 @@ pub enum Flow {
     Await,
     /// The client waits for one of its keys to be filled; the command runs again then.
     Block(Block),
+    /// The client is answered when its writes are synced: WAITAOF.
+    AwaitSync(SyncWait),
     /// The client is answered OK when what it removed is freed; the others go on meanwhile.
     AwaitFreeing,
 }

@@ -89,6 +89,11 @@ impl Undo {
         }
     }
 
+    /// The configuration before the step.
+    pub fn before(&self) -> &Config {
+        &self.before
+    }
+
     /// Whether the step changed the option of this name.
     pub fn changed(&self, name: &str) -> bool {
         self.changed.contains(name)

@@ -409,40 +409,40 @@ options! {
 
     /// Whether writes are logged.
     appendonly: bool = false;
-    "appendonly", BOOL, [DENY_LOADING], Later;
+    "appendonly", BOOL, [DENY_LOADING], Now;
     /// Base name of the files.
     appendfilename: String = "appendonly.aof".to_owned();
-    "appendfilename", checked(checks::appendfilename), [IMMUTABLE], Later;
+    "appendfilename", checked(checks::appendfilename), [IMMUTABLE], Now;
     /// Directory of the files, within `dir`.
     appenddirname: String = "appendonlydir".to_owned();
-    "appenddirname", checked(checks::appenddirname), [IMMUTABLE], Later;
+    "appenddirname", checked(checks::appenddirname), [IMMUTABLE], Now;
     /// When the log is synced.
     appendfsync: AppendFsync = AppendFsync::Everysec;
-    "appendfsync", WORD, [], Later;
+    "appendfsync", WORD, [], Now;
     /// Whether syncing rests while a snapshot is written.
     no_appendfsync_on_rewrite: bool = false;
-    "no-appendfsync-on-rewrite", BOOL, [], Later;
+    "no-appendfsync-on-rewrite", BOOL, [], Now;
     /// Percent of growth that starts a rewrite; 0 for never.
     auto_aof_rewrite_percentage: u32 = 100;
-    "auto-aof-rewrite-percentage", COUNT, [], Later;
+    "auto-aof-rewrite-percentage", COUNT, [], Now;
     /// Size below which none starts.
     auto_aof_rewrite_min_size: u64 = 64 << 20;
-    "auto-aof-rewrite-min-size", SIZE, [], Later;
+    "auto-aof-rewrite-min-size", SIZE, [], Now;
     /// Whether a file with a torn end is loaded.
     aof_load_truncated: bool = true;
-    "aof-load-truncated", BOOL, [], Later;
+    "aof-load-truncated", BOOL, [], Now;
     /// Whether the base file is a snapshot.
     aof_use_rdb_preamble: bool = true;
-    "aof-use-rdb-preamble", BOOL, [], Later;
+    "aof-use-rdb-preamble", BOOL, [], Now;
     /// Whether the log carries times.
     aof_timestamp_enabled: bool = false;
-    "aof-timestamp-enabled", BOOL, [], Later;
+    "aof-timestamp-enabled", BOOL, [], Now;
     /// Whether the base file is synced as it grows.
     aof_rewrite_incremental_fsync: bool = true;
-    "aof-rewrite-incremental-fsync", BOOL, [], Later;
+    "aof-rewrite-incremental-fsync", BOOL, [], Now;
     /// Whether files that are no longer needed stay; for tests.
     aof_disable_auto_gc: bool = false;
-    "aof-disable-auto-gc", BOOL, [HIDDEN], Later;
+    "aof-disable-auto-gc", BOOL, [HIDDEN], Now;
 
     // Replication.
 

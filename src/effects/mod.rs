@@ -47,11 +47,16 @@ pub enum Action {
     /// waits for it, if one does.
     #[expect(missing_docs, reason = "told above")]
     RewriteConfig { client: Option<ClientId>, missing: Missing },
+    /// Load the append-only file in place of what is in memory, and answer the client.
+    #[expect(missing_docs, reason = "told above")]
+    ReloadLog { client: ClientId },
     /// Write the snapshots that have begun: `persist::snapshot::Snapshots` has their tasks.
     WriteSnapshot,
     /// A snapshot is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
     #[expect(missing_docs, reason = "told above")]
     SnapshotEnded { purpose: SnapshotPurpose, result: Result<u64, String> },
+    /// Every key of every database was removed by a command.
+    FlushedAll,
     /// Save at once, with everybody waiting, and answer the client.
     #[expect(missing_docs, reason = "told above")]
     Save { client: ClientId },
@@ -78,6 +83,8 @@ pub struct Reload {
 pub enum SnapshotPurpose {
     /// The RDB file.
     Save,
+    /// The base of the append-only file.
+    AofBase,
 }
 
 /// How SHUTDOWN ends the process.
@@ -104,6 +111,8 @@ pub struct Effects {
     /// The form that the command running now gave itself; collected behind what expired under it.
     rewritten: Option<Vec<Op>>,
     feeds: Vec<Box<dyn Feed>>,
+    /// Writes are logged: [`Effects::deliver`] is given the log.
+    logged: bool,
     actions: Vec<Action>,
 }
 
@@ -113,10 +122,20 @@ impl Effects {
         self.feeds.push(feed);
     }
 
+    /// Begins to collect writes for the log, or ends it.
+    pub fn set_logged(&mut self, on: bool) {
+        self.logged = on;
+    }
+
     /// Whether anybody takes writes; nothing is collected otherwise.
     #[inline]
     pub fn is_feeding(&self) -> bool {
-        !self.feeds.is_empty()
+        self.logged || !self.feeds.is_empty()
+    }
+
+    /// How many writes were collected since they were last delivered.
+    pub fn collected(&self) -> usize {
+        self.ops.len()
     }
 
     /// A write to propagate.
@@ -135,19 +154,21 @@ impl Effects {
         self.rewritten.take()
     }
 
-    /// Hands the collected writes to every feed; several of one command are one transaction.
-    pub fn deliver(&mut self) {
+    /// Hands the collected writes to the log and to every feed; several of one command are one transaction.
+    pub fn deliver(&mut self, log: &mut dyn Feed) {
         if self.ops.is_empty() {
             return;
         }
         let word = |word: &str, db| Op { db, argv: vec![word.as_bytes().to_vec()] };
         let mut ops = std::mem::take(&mut self.ops);
-        if let [first, _, ..] = &ops[..] {
-            let db = first.db;
-            ops.insert(0, word("MULTI", db));
-            ops.push(word("EXEC", db));
+        if let [first, .., last] = &ops[..] {
+            // They are in no database: none need be selected for them.
+            let (multi, exec) = (word("MULTI", first.db), word("EXEC", last.db));
+            ops.insert(0, multi);
+            ops.push(exec);
         }
         for op in &ops {
+            log.feed(op);
             for feed in &mut self.feeds {
                 feed.feed(op);
             }

@@ -1,6 +1,6 @@
 //! One command: found, let through, run, measured.
 
-use super::{blocked, gate, limits, multi, notable, settle, table};
+use super::{aof, blocked, gate, limits, multi, notable, settle, table};
 use crate::client::{ClientId, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
 use crate::effects::{Action, Op};
@@ -199,6 +199,7 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
         Flow::Done => {}
         Flow::Block(block) => return blocked::block(s, id, command, argv, block),
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
+        Flow::AwaitSync(wait) => aof::wait(s, id, wait),
         Flow::Await => session.wait = Some(Wait::Process),
         Flow::AwaitFreeing => {
             session.wait = Some(Wait::Process);
@@ -212,6 +213,7 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
 /// expired under it, then the command, if it changed anything.
 #[cold]
 fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded: usize) {
+    let before = s.effects.collected();
     for op in expired_from(&s.keyspace, recorded) {
         s.effects.push(op);
     }
@@ -220,6 +222,9 @@ fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded
     } else if s.keyspace.shared.dirty > dirty {
         let db = s.clients.running(id).db;
         s.effects.push(Op { db, argv: argv.iter().map(<[u8]>::to_vec).collect() });
+    }
+    if s.effects.collected() > before {
+        aof::wrote(s, id);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{blocked, call, limits, notable, pause, save, settle};
+use super::{aof, blocked, call, limits, notable, pause, save, settle, shutdown};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -15,6 +15,7 @@ const CLIENTS_SLICE: usize = 64;
 /// such keys.
 pub fn expire(s: &mut Server) -> bool {
     blocked::end_overdue(s);
+    aof::end_overdue(s);
     if !s.active_expire {
         return false;
     }
@@ -23,9 +24,9 @@ pub fn expire(s: &mut Server) -> bool {
     let removed = s.keyspace.expire_due(EXPIRE_SLICE);
     if s.effects.is_feeding() {
         // Each is a write of its own: that they fell due together makes them no transaction.
-        for op in call::expired_from(&s.keyspace, before) {
+        for op in call::expired_from(&s.keyspace, before).collect::<Vec<_>>() {
             s.effects.push(op);
-            s.effects.deliver();
+            s.deliver_writes();
         }
     }
     settle::settle(s);
@@ -37,7 +38,8 @@ pub fn expire(s: &mut Server) -> bool {
 pub fn next_deadline(s: &Server) -> Option<u64> {
     let on = s.active_expire && !s.keyspace.shared.keeps_expired();
     let expiry = s.keyspace.next_deadline().filter(|_| on);
-    expiry.into_iter().chain(s.effects.blocked.next_deadline()).min()
+    let waits = s.effects.blocked.next_deadline().into_iter().chain(aof::next_deadline(s));
+    expiry.into_iter().chain(waits).min()
 }
 
 /// Goes on with tables that are being resized, and hands those given up to the freeing thread; true
@@ -53,6 +55,7 @@ pub fn tick(s: &mut Server) {
         return;
     }
     let now = s.now_ms();
+    shutdown::obey_signal(s);
     pause::end_if_over(s);
     // Should the wall clock have been set forward, the expiry timer sleeps too long.
     s.keyspace.shared.nearer_deadline |= next_deadline(s).is_some_and(|at| at <= now);
@@ -61,6 +64,7 @@ pub fn tick(s: &mut Server) {
     stats.rates.sample(now, totals);
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
+    aof::tick(s);
     look_at_clients(s, now);
     save::tick(s);
 }

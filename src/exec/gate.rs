@@ -28,6 +28,9 @@ pub fn check(
     }
     protected(s, id, spec)?;
     saved(s, spec)?;
+    if s.persist.aof.refuses {
+        log_failing(s, id, spec)?;
+    }
     if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
         return Err(not_while_subscribed(s, command));
     }
@@ -96,6 +99,20 @@ fn saved(s: &Server, spec: &Spec) -> Result<(), CmdError> {
         return Err(CmdError::code(REFUSED));
     }
     Ok(())
+}
+
+/// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
+/// who look after the server by it.
+#[cold]
+fn log_failing(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    let session = s.clients.running(id);
+    let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
+    if !flags.has(flag::WRITE) && spec.name != "ping" {
+        return Ok(());
+    }
+    let why = s.persist.aof.refusal();
+    Err(CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into()))
 }
 
 /// DEBUG and MODULE run only where the configuration allows them.

@@ -98,15 +98,7 @@ fn begin(s: &mut Server, file: Box<dyn File>, merge: bool, done: Done) {
     let loading = &mut s.persist.loading;
     (loading.keys_loaded, loading.keys_expired, loading.keys_empty) = (0, 0, 0);
     loading.task = Some(Task { file, options });
-    loading.running = Some(Progress {
-        began_ms,
-        total_bytes: total,
-        loaded_bytes: 0,
-        used_memory: 0,
-        merge,
-        done,
-        refused: None,
-    });
+    loading.running = Some(Progress { merge, ..Progress::new(began_ms, total, done) });
 }
 
 /// How an input of so many bytes is loaded, by the configuration.
@@ -152,7 +144,8 @@ pub fn insert(s: &mut Server, batch: &mut Batch) -> Slice {
     Slice::Whole
 }
 
-fn refuse(s: &mut Server, why: String) -> Slice {
+/// The load that runs is to end, for this reason.
+pub(super) fn refuse(s: &mut Server, why: String) -> Slice {
     if let Some(run) = &mut s.persist.loading.running {
         run.refused = Some(why);
     }

@@ -3,11 +3,14 @@
 //! [`turn::run`] takes what a client sent, [`call::process`] runs one command of it,
 //! [`settle::settle`] delivers what it caused, [`cron`] does what time asks for.
 
+pub mod aof;
+pub mod aof_load;
 pub mod blocked;
 pub mod call;
 pub mod clients;
 pub mod cron;
 pub mod gate;
+pub mod held;
 pub mod limits;
 pub mod load;
 pub mod multi;

@@ -1,6 +1,6 @@
-//! The commands about files: SAVE, BGSAVE, LASTSAVE.
+//! The commands about files: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
-use super::save;
+use super::{aof, save};
 use crate::client::ClientId;
 use crate::cmd::args::Args;
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
@@ -49,6 +49,20 @@ pub static COMMANDS: &[Command] = &[
             ..Spec::NEW
         },
         run: Run::Server(bgsave),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "bgrewriteaof",
+            summary: "Begins to rewrite the append-only file in the background.",
+            since: "1.0.0",
+            group: Group::Server,
+            complexity: "O(1)",
+            arity: 1,
+            flags: SAVING,
+            ..Spec::NEW
+        },
+        run: Run::Server(bgrewriteaof),
         ..Command::NEW
     },
     Command {
@@ -102,6 +116,12 @@ fn bgsave(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         }
         "Background saving started"
     };
+    s.reply(id).simple(status);
+    DONE
+}
+
+fn bgrewriteaof(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
+    let status = aof::bgrewriteaof(s)?;
     s.reply(id).simple(status);
     DONE
 }

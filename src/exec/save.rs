@@ -1,7 +1,9 @@
 //! Saving to the RDB file: SAVE, BGSAVE, save points, the last save before the end.
 
+use super::shutdown;
 use super::snapshot::{self, Job};
 use crate::client::ClientId;
+use crate::keyspace::Reading;
 use crate::persist::Running;
 use crate::persist::snapshot::{Format, Purpose, Target};
 use crate::resp::CmdError;
@@ -19,13 +21,13 @@ pub fn begin(s: &mut Server) -> Result<(), CmdError> {
     if runs(s) {
         return Err(CmdError::Msg("Background save already in progress"));
     }
-    if let Err(snapshot::Busy) = start(s) {
+    if let Err(snapshot::Busy) = start(s, true) {
         return Err(CmdError::Msg(
             "Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in \
              order to schedule a BGSAVE whenever possible.",
         ));
     }
-    tracing::info!("Background saving started");
+    tracing::info!("Background saving started by pid {}", s.facts.pid);
     Ok(())
 }
 
@@ -55,26 +57,59 @@ pub fn begin_now(s: &mut Server) -> Result<(), CmdError> {
     if runs(s) {
         return Err(CmdError::Msg("Background save already in progress"));
     }
-    start(s).map_err(|snapshot::Busy| CmdError::Msg("A snapshot is being taken"))
+    start(s, false).map_err(|snapshot::Busy| CmdError::Msg("A snapshot is being taken"))
 }
 
-fn start(s: &mut Server) -> Result<(), snapshot::Busy> {
+/// Begins the last save. It is of everything, so what is read for another purpose is given up.
+pub(super) fn begin_last(s: &mut Server) {
+    if s.keyspace.shared.has_snapshot() {
+        snapshot::abort_all(s);
+        while snapshot::slice(s) == Reading::More {}
+    }
+    if start(s, false).is_err() {
+        shutdown::saved(s, false);
+    }
+}
+
+/// The file that is being written is of no use any more.
+pub(super) fn remove_temp(s: &Server) {
+    if let Some(run) = &s.persist.saving.running {
+        // It may not be there yet.
+        let _ = s.persist.disk.remove(&run.temp);
+    }
+}
+
+/// All keys were removed: a save that runs would bring them back, and one is due that does not.
+pub fn flushed_all(s: &mut Server) {
+    cancel(s);
+    s.persist.saving.scheduled = !s.config.save.0.is_empty();
+}
+
+fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
     let job = Job {
         purpose: Purpose::Save,
-        target: target(s),
+        target: target(s, background),
         format: Format::Rdb(snapshot::usage(&s.config)),
     };
+    let temp = job.target.temp.clone();
     let (began_ms, dirty) = (s.now_ms(), s.keyspace.shared.dirty);
     s.persist.saving.last_try_ms = began_ms;
     snapshot::begin(s, job)?;
     s.persist.saving.count += 1;
-    s.persist.saving.running = Some(Running { began_ms, dirty });
+    s.persist.saving.running = Some(Running { began_ms, dirty, background, temp });
     Ok(())
 }
 
-fn target(s: &Server) -> Target {
+/// Where a save goes. A name of a temporary file is not used again while its thread may be about to remove
+/// it.
+fn target(s: &Server, background: bool) -> Target {
+    let (pid, count) = (s.facts.pid, s.persist.saving.count);
+    let temp = match background {
+        true => format!("temp-{pid}-{count}.rdb"),
+        false => format!("temp-{pid}.rdb"),
+    };
     Target {
-        temp: format!("temp-{}-{}.rdb", s.facts.pid, s.persist.saving.count).into(),
+        temp: temp.into(),
         path: PathBuf::from(&s.config.dbfilename),
         compress: s.config.rdbcompression,
         checksum: Some(s.config.rdbchecksum),
@@ -88,6 +123,7 @@ pub(super) fn ended(s: &mut Server, result: Result<u64, String>, aborted: bool) 
     let saving = &mut s.persist.saving;
     let Some(run) = saving.running.take() else { return };
     saving.last_duration_ms = Some(now_ms.saturating_sub(run.began_ms));
+    let saved = result.is_ok();
     match result {
         Ok(_) => {
             saving.last_ok = true;
@@ -97,11 +133,17 @@ pub(super) fn ended(s: &mut Server, result: Result<u64, String>, aborted: bool) 
         }
         Err(_) if aborted => tracing::warn!("Saving was cancelled"),
         Err(why) => {
-            saving.last_ok = false;
+            // Whoever waits for a save learns of it; of one in the background nobody would.
+            saving.last_ok &= !run.background;
             tracing::warn!("{why}");
-            tracing::warn!("Background saving error");
         }
     }
+    match (run.background, saved) {
+        (true, true) => tracing::info!("Background saving terminated with success"),
+        (true, false) if !aborted => tracing::warn!("Background saving error"),
+        _ => {}
+    }
+    shutdown::saved(s, saved);
 }
 
 /// Gives up the save that runs and the one that is scheduled; whether there was one.

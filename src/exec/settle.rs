@@ -19,8 +19,8 @@ pub(super) fn settle_one(s: &mut Server) {
     if s.keyspace.shared.recorded() > 0 || s.pubsub.has_sent() {
         deliver(s);
     }
-    if s.effects.is_feeding() {
-        s.effects.deliver();
+    if s.effects.collected() > 0 {
+        s.deliver_writes();
     }
 }
 

@@ -3,16 +3,26 @@
 use super::{reconfigure, save};
 use crate::effects::{Action, EndHow};
 use crate::resp::CmdError;
-use crate::server::Server;
+use crate::server::{Ending, Server};
 
 /// A signal asks for the end; a second one does not wait for the first's to come about.
-pub fn on_signal(s: &mut Server, name: &str) {
+pub fn on_signal(s: &mut Server, name: &'static str) {
     if s.shutting_down {
         tracing::warn!("You insist... exiting now.");
+        save::remove_temp(s);
         s.effects.act(Action::Exit(1));
         return;
     }
     tracing::warn!("Received {name} scheduling shutdown...");
+    s.signalled = Some(name);
+    if !s.pause_cron {
+        obey_signal(s);
+    }
+}
+
+/// Begins the end that a signal asked for, if SHUTDOWN ABORT did not come first.
+pub(super) fn obey_signal(s: &mut Server) {
+    let Some(name) = s.signalled.take() else { return };
     let options = match name {
         "SIGINT" => s.config.shutdown_on_sigint,
         _ => s.config.shutdown_on_sigterm,
@@ -31,8 +41,9 @@ pub fn on_signal(s: &mut Server, name: &str) {
     }));
 }
 
-/// The end was asked for; whether the data set is to be saved before.
-pub fn begin(s: &mut Server, how: EndHow) -> bool {
+/// The end was asked for. Where the data set is to be saved first, all clients wait, and the save's end
+/// decides; what signals ask for meanwhile is heard.
+pub fn begin(s: &mut Server, how: EndHow) {
     tracing::warn!("User requested shutdown...");
     if save::runs(s) {
         tracing::warn!("A snapshot is being saved in the background. It is given up.");
@@ -40,26 +51,39 @@ pub fn begin(s: &mut Server, how: EndHow) -> bool {
     }
     // A part of the data set is not to be saved over the whole.
     let loaded = !s.persist.loading.is_on();
-    let wanted = loaded && how.save.unwrap_or(!s.config.save.0.is_empty());
-    if wanted {
-        tracing::info!("Saving the final RDB snapshot before exiting.");
+    if !loaded || !how.save.unwrap_or(!s.config.save.0.is_empty()) {
+        return finish(s, how, true);
     }
-    wanted
+    tracing::info!("Saving the final RDB snapshot before exiting.");
+    s.ending = Some(Ending { how, pause: s.pause });
+    let now_ms = s.now_ms();
+    s.pause.begin(now_ms, u64::MAX, true);
+    save::begin_last(s);
 }
 
-/// Ends the process in order, unless what was to be saved is not; its exit code, or nothing where it must
-/// not end.
-pub fn finish(s: &mut Server, how: EndHow, saved: bool) -> Option<i32> {
+/// The save before the end is a file, or is not.
+pub(super) fn saved(s: &mut Server, saved: bool) {
+    let Some(Ending { how, pause }) = s.ending.take() else { return };
+    if !saved && !how.force {
+        s.pause.end(&mut s.clients);
+        s.pause = pause;
+    }
+    finish(s, how, saved);
+}
+
+/// Ends the process in order, unless what was to be saved is not.
+fn finish(s: &mut Server, how: EndHow, saved: bool) {
+    if !saved && !how.force {
+        tracing::warn!("Error trying to save the DB, can't exit.");
+        s.shutting_down = false;
+        let error = CmdError::Msg("Errors trying to SHUTDOWN. Check logs.");
+        return reconfigure::answer(s, how.client, Err(error));
+    }
     if !saved {
-        if !how.force {
-            tracing::warn!("Error trying to save the DB, can't exit.");
-            s.shutting_down = false;
-            let error = CmdError::Msg("Errors trying to SHUTDOWN. Check logs.");
-            reconfigure::answer(s, how.client, Err(error));
-            return None;
-        }
         tracing::warn!("Error trying to save the DB. Exiting anyway.");
     }
-    tracing::warn!("larder is now ready to exit, bye bye...");
-    Some(0)
+    if s.persist.aof.log.is_on() {
+        tracing::info!("Calling fsync() on the AOF file.");
+    }
+    s.effects.act(Action::Exit(0));
 }

@@ -1,14 +1,16 @@
 //! Taking snapshots: how one begins, is read in slices, and ends.
 
-use super::save;
+use super::{aof, held, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
 use crate::keyspace::Reading;
 use crate::persist::rdb::encode::Encoder;
+use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
 use crate::persist::rdb::file::write::Usage;
 use crate::persist::snapshot::{Current, Format, Part, Purpose, Snapshot, Target, Task};
 use crate::server::{REDIS_VERSION, Server};
+use crate::stdx::crc::crc64;
 use std::sync::mpsc;
 
 /// How long a slice holds the loop, at most.
@@ -46,7 +48,7 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     }
     let epoch = s.persist.snapshots.next_epoch();
     let now_ms = s.now_ms();
-    let head = head(s, &job);
+    let head = head(s, job.purpose, job.format);
     let (out, parts) = mpsc::channel::<Part>();
     let databases = s.keyspace.len() as u32;
     let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out)
@@ -56,6 +58,7 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     let Job { purpose, target, .. } = job;
     let keys = s.keyspace.total_keys();
     s.persist.snapshots.current.push(Current { purpose, keys, aborted: false });
+    s.persist.snapshots.served = 0;
     s.persist.snapshots.tasks.push(Task { purpose, target, parts, in_flight });
     s.effects.act(Action::WriteSnapshot);
     Ok(())
@@ -63,11 +66,20 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
 
 /// Reads on for a slice of time.
 pub fn slice(s: &mut Server) -> Reading {
-    let began = s.timer.now();
+    let reading = read(s);
+    if reading == Reading::Complete {
+        s.keyspace.shared.set_snapshot(None);
+    }
+    held::release(s);
+    reading
+}
+
+fn read(s: &mut Server) -> Reading {
     let one_by_one = s.config.rdb_key_save_delay != 0;
-    for _ in 0..if one_by_one { 1 } else { LOOKS } {
-        if s.keyspace.read_on_snapshot(if one_by_one { 1 } else { BUCKETS }) == Reading::Complete {
-            s.keyspace.shared.set_snapshot(None);
+    let (looks, buckets) = if one_by_one { (1, 1) } else { (LOOKS, BUCKETS) };
+    let began = s.timer.now();
+    for _ in 0..looks {
+        if s.keyspace.read_on_snapshot(buckets) == Reading::Complete {
             return Reading::Complete;
         }
         if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= SLICE_NANOS {
@@ -97,6 +109,12 @@ pub fn abort(s: &mut Server, purpose: Purpose) {
     }
 }
 
+/// Gives up all that are being taken.
+pub fn abort_all(s: &mut Server) {
+    let purposes: Vec<_> = s.persist.snapshots.current.iter().map(|it| it.purpose).collect();
+    purposes.into_iter().for_each(|purpose| abort(s, purpose));
+}
+
 /// A snapshot is a whole file of so many bytes, or there is none.
 pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
     let Some(current) = s.persist.snapshots.take(purpose) else { return };
@@ -106,13 +124,29 @@ pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
     }
     match purpose {
         Purpose::Save => save::ended(s, result, current.aborted),
+        Purpose::AofBase => aof::base_ended(s, result),
     }
 }
 
+/// The base of an append-only file before there is any key.
+pub(super) fn empty_base(s: &Server, snapshot: bool) -> Vec<u8> {
+    if !snapshot {
+        return Vec::new();
+    }
+    let mut base = head(s, Purpose::AofBase, Format::Rdb(Usage::None));
+    base.push(opcode::END);
+    let sum = if s.config.rdbchecksum { crc64(0, &base) } else { 0 };
+    base.extend_from_slice(&sum.to_le_bytes());
+    base
+}
+
 /// What a file has before the keys.
-fn head(s: &Server, job: &Job) -> Vec<u8> {
+fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     let mut head = Vec::new();
-    let Format::Rdb(_) = job.format;
+    if format == Format::Commands {
+        return head;
+    }
+    let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };
     let version = s.config.rdb_version.number();
     head.extend_from_slice(sections::magic(version).as_bytes());
     let mut out = Encoder::new(&mut head, None);
@@ -120,7 +154,7 @@ fn head(s: &Server, job: &Job) -> Vec<u8> {
     sections::aux(&mut out, "redis-bits", &usize::BITS.to_string());
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
-    sections::aux(&mut out, "aof-base", "0");
+    sections::aux(&mut out, "aof-base", aof_base);
     for code in &s.persist.loading.functions {
         sections::function(&mut out, code);
     }

@@ -1,6 +1,6 @@
 //! One turn of a connection: parse what was read, fetch ahead what it will touch, run it.
 
-use super::{call, pause};
+use super::{call, held, pause};
 use crate::client::{ClientId, Closing, ReplyMode};
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser, ProtocolError, Span};
 use crate::server::Server;
@@ -216,7 +216,7 @@ fn run_batch(
         }
         let argv = Argv::new(input, spans).with_apart(apart);
         let argv = argv.with_first_key_hash(planned.key_hash);
-        if !pause::may_run(s, id, &argv, planned.found) {
+        if !may_run(s, id, &argv, planned.found) {
             return Some((number, Ended::Stopped));
         }
         match planned.found {
@@ -258,11 +258,17 @@ fn run_quoted(s: &mut Server, id: ClientId, line: &[u8]) -> bool {
     if argv.is_empty() {
         return true;
     }
-    let may_run = pause::may_run(s, id, &argv, None);
+    let may_run = may_run(s, id, &argv, None);
     if may_run {
         call::process(s, id, &argv);
     }
     may_run
+}
+
+/// Whether nothing holds the client's next command back.
+#[inline]
+fn may_run(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>) -> bool {
+    pause::may_run(s, id, argv, found) && held::may_run(s, id, argv, found)
 }
 
 /// Lays words out one behind the other, as an [`Argv`] wants them.

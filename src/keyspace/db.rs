@@ -65,6 +65,11 @@ impl<'a> Db<'a> {
         self.keyspace.shared.now_ms
     }
 
+    /// The time that new deadlines count from, ms since the epoch.
+    pub fn clock_ms(&self) -> u64 {
+        self.keyspace.shared.clock_ms()
+    }
+
     /// The same in microseconds.
     pub fn now_us(&self) -> u64 {
         self.keyspace.shared.now_us
@@ -358,9 +363,9 @@ impl<'a> Db<'a> {
     /// The access clock of a key that was last used so many seconds ago, or has this LFU counter;
     /// of one used just now if neither is known.
     pub fn access_clock(&self, idle_seconds: Option<i64>, frequency: Option<i64>) -> u32 {
-        let now = types::clock_seconds(self.now_ms());
+        let now = types::clock_seconds(self.clock_ms());
         match (frequency, idle_seconds) {
-            (Some(counter), _) => Lfu::clock((counter & 0xff) as u32, self.now_ms()),
+            (Some(counter), _) => Lfu::clock((counter & 0xff) as u32, self.clock_ms()),
             (None, Some(idle)) => now.wrapping_sub(idle as u32) & types::CLOCK_MASK,
             (None, None) => now,
         }
@@ -422,8 +427,8 @@ impl Shared {
             return;
         }
         let clock = match self.lfu {
-            None => types::clock_seconds(self.now_ms),
-            Some(lfu) => lfu.used(entry.clock(), self.now_ms, self.chance()),
+            None => types::clock_seconds(self.clock_ms()),
+            Some(lfu) => lfu.used(entry.clock(), self.clock_ms(), self.chance()),
         };
         // An entry that is read over and over is not written to each time.
         if entry.clock() != clock {
@@ -435,8 +440,8 @@ impl Shared {
     #[inline]
     pub(super) fn new_clock(&self) -> u32 {
         match self.lfu {
-            None => types::clock_seconds(self.now_ms),
-            Some(_) => Lfu::start(self.now_ms),
+            None => types::clock_seconds(self.clock_ms()),
+            Some(_) => Lfu::start(self.clock_ms()),
         }
     }
 

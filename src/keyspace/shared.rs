@@ -6,10 +6,12 @@ use crate::types::{Entry, Type};
 /// State beside the databases.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// Milliseconds since the epoch, fixed for the duration of a turn.
+    /// Milliseconds since the epoch, fixed for the duration of a turn: what deadlines are judged by.
     pub now_ms: u64,
     /// The same in microseconds.
     pub now_us: u64,
+    /// No deadline is over: a log is being loaded, which says itself when what was removed.
+    timeless: bool,
     /// Changes since the last save; INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
     /// The [`Listener`]s there are, a bit each; [`Change`]s are recorded while there are any.
@@ -97,6 +99,16 @@ pub trait Capture: std::fmt::Debug {
     /// buckets of them.
     fn read_on(&mut self, databases: &mut [Database], buckets: usize) -> Reading;
 
+    /// Whether `entry` is yet to be encoded and so large that this takes long: whoever would change it had
+    /// better wait.
+    fn awaits(&self, entry: &Entry) -> bool;
+
+    /// Somebody waits for the entry of `key` in database `db` to be encoded: it is the next one.
+    fn hurry(&mut self, db: u32, key: &[u8]);
+
+    /// How many entries were encoded for which somebody may have waited.
+    fn served(&self) -> usize;
+
     /// A database that was handed to it by [`Capture::flushed`] and is read, to be freed.
     fn take_spent(&mut self) -> Option<Box<Database>>;
 
@@ -135,7 +147,18 @@ impl Shared {
     /// Sets the time.
     pub fn set_now_us(&mut self, now_us: u64) {
         self.now_us = now_us;
-        self.now_ms = now_us / 1000;
+        self.now_ms = if self.timeless { 0 } else { self.clock_ms() };
+    }
+
+    /// The time that new deadlines count from, ms since the epoch.
+    pub fn clock_ms(&self) -> u64 {
+        self.now_us / 1000
+    }
+
+    /// Begins to judge no deadline as over, or ends it.
+    pub fn set_timeless(&mut self, on: bool) {
+        self.timeless = on;
+        self.set_now_us(self.now_us);
     }
 
     /// Whether keys past their deadline are hidden, not removed: a replica waits for its primary's
@@ -211,6 +234,11 @@ impl Shared {
     /// How many keys the running snapshot is past.
     pub fn snapshot_keys(&self) -> usize {
         self.snapshot.as_ref().map_or(0, |snapshot| snapshot.keys_read())
+    }
+
+    /// The running snapshot, to be asked.
+    pub fn snapshot_ref(&self) -> Option<&(dyn Capture + 'static)> {
+        self.snapshot.as_deref()
     }
 
     /// The running snapshot, if there is one.

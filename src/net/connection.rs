@@ -266,6 +266,10 @@ impl Room {
         stream: &mut Stream,
     ) -> io::Result<Wrote> {
         let mut written = 0;
+        // It is woken when what it wrote is synced.
+        if self.server.clients.get(id).is_some_and(|session| session.flags.held) {
+            return Ok(Wrote::All);
+        }
         while let Some(session) = self.server.clients.get_mut(id) {
             if session.out.is_empty() {
                 break;

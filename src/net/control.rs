@@ -1,15 +1,17 @@
 //! The loop's own tasks: timers, signals, and what commands ask of the process.
 
 use super::accept::{Endpoints, Listeners};
-use super::door::Door;
+use super::door::{Asked, Door};
 use super::{load, save};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{self, cron, reconfigure, shutdown, snapshot};
+use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot};
+use crate::persist::aof::writer::Report;
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,6 +37,11 @@ pub trait Process {
     /// # Errors
     /// Which option cannot be followed, and why.
     fn reconfigure(&self, server: &Server) -> Result<(), SetError>;
+    /// Relative names of files are in this folder from now on; its full path.
+    ///
+    /// # Errors
+    /// It cannot be entered.
+    fn enter_dir(&self, dir: &str) -> io::Result<String>;
     /// The log file may have been moved away.
     fn reopen_log(&self);
     /// DEBUG SEGFAULT.
@@ -57,24 +64,34 @@ pub fn serve(startup: Startup) -> Result<i32, String> {
 
 async fn run(startup: Startup) -> Result<i32, String> {
     let Startup { server, process } = startup;
-    let (door, mut asked) = Door::new(server);
+    let (door, Asked { mut actions, reports }) = Door::new(server);
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
+    tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
-    door.enter(exec::load::at_start)?;
+    door.enter(|s| match s.config.appendonly {
+        true => aof_load::at_start(s),
+        false => exec::load::at_start(s),
+    })?;
     tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
-    Ok(carry_out(&door, &mut asked, &mut listeners, &*process).await)
+    Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
 }
 
 /// Loads the data set, if there is one, and says that the server is ready.
 async fn get_ready(door: Door, process: Rc<dyn Process>) {
-    load::run(door.clone()).await;
+    run_loads(door.clone()).await;
     if door.enter(|s| !s.persist.loading.failed) {
         door.enter(|s| process.ready(s));
     }
+}
+
+/// Runs the load that has begun, of whichever kind.
+async fn run_loads(door: Door) {
+    load::run(door.clone()).await;
+    load::run_log(door).await;
 }
 
 fn endpoints(s: &Server) -> Endpoints {
@@ -98,16 +115,17 @@ async fn carry_out(
 ) -> i32 {
     while let Some(action) = asked.recv().await {
         match action {
-            Action::Shutdown(how) => {
-                let ended = door.enter(|s| {
-                    let saved = !shutdown::begin(s, how) || save::save_now(s);
-                    shutdown::finish(s, how, saved)
-                });
-                if let Some(code) = ended {
-                    return code;
+            Action::Shutdown(how) => door.enter(|s| shutdown::begin(s, how)),
+            Action::Exit(code) => {
+                if code == 0 {
+                    if let Err(failure) = door.end_log() {
+                        tracing::warn!("Fail to fsync the AOF file: {}.", failure.why);
+                    }
+                    tracing::warn!("larder is now ready to exit, bye bye...");
                 }
+                return code;
             }
-            Action::Exit(code) => return code,
+            Action::FlushedAll => door.enter(exec::save::flushed_all),
             Action::Answer { client } | Action::AwaitFreeing { client } => {
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }
@@ -116,7 +134,8 @@ async fn carry_out(
             Action::SnapshotEnded { purpose, result } => {
                 door.enter(|s| snapshot::ended(s, purpose, result));
             }
-            Action::Load => drop(tokio::task::spawn_local(load::run(door.clone()))),
+            Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
+            Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
             Action::Reload { client, save, how } => door.enter(|s| {
                 exec::load::prepare(s);
                 let saved = !save || save::save_now(s);
@@ -155,7 +174,30 @@ async fn follow(
     undo: &Undo,
     listen: bool,
 ) -> Result<(), SetError> {
+    if !undo.changed("dir") {
+        return follow_all(door, listeners, process, undo, listen).await;
+    }
+    let entered = process.enter_dir(&door.enter(|s| s.config.dir.clone()));
+    let dir = entered.map_err(|e| SetError::failed("dir", os_words(&e)))?;
+    let followed = follow_all(door, listeners, process, undo, listen).await;
+    match followed {
+        Ok(()) => door.enter(|s| s.config.dir = dir),
+        // It was left a moment ago.
+        Err(_) => drop(process.enter_dir(&undo.before().dir)),
+    }
+    followed
+}
+
+/// The same but for the folder.
+async fn follow_all(
+    door: &Door,
+    listeners: &mut Listeners,
+    process: &dyn Process,
+    undo: &Undo,
+    listen: bool,
+) -> Result<(), SetError> {
     door.enter(|s| process.reconfigure(s))?;
+    door.enter(aof::configure);
     if !listen {
         return Ok(());
     }
@@ -178,6 +220,13 @@ fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {
     })?;
     tracing::info!("CONFIG REWRITE executed with success.");
     Ok(())
+}
+
+/// Passes on what the writer of the append-only file reports.
+async fn take_reports(door: Door, mut reports: UnboundedReceiver<Report>) {
+    while let Some(report) = reports.recv().await {
+        door.enter(|s| aof::handle(s, report));
+    }
 }
 
 async fn tick(door: Door) {

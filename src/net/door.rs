@@ -1,9 +1,11 @@
 //! The one cell of the program, and what stands beside the server behind it.
 
+use super::aof::LogThread;
 use crate::client::ClientId;
 use crate::effects::Action;
 use crate::exec::turn::Scratch;
 use crate::keyspace::Garbage;
+use crate::persist::aof::writer::{Failure, Report};
 use crate::server::Server;
 use crate::stdx::alloc;
 use crate::stdx::clock::Clock;
@@ -61,8 +63,18 @@ pub(super) struct Room {
     /// An output buffer for the client whose turn it is.
     tail: BytesMut,
     freer: SyncSender<Job>,
+    log: LogThread,
     actions: mpsc::UnboundedSender<Action>,
     expiry: Rc<Notify>,
+}
+
+/// What comes to the loop from the server and its threads.
+#[derive(Debug)]
+pub struct Asked {
+    /// What the server asks of the process.
+    pub actions: mpsc::UnboundedReceiver<Action>,
+    /// What the writer of the append-only file reports.
+    pub reports: mpsc::UnboundedReceiver<Report>,
 }
 
 /// Lets one task at a time to the server.
@@ -73,10 +85,11 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door before `server`; what it asks of the process comes out of the receiver.
-    pub fn new(server: Server) -> (Self, mpsc::UnboundedReceiver<Action>) {
+    /// A door before `server`, and what comes from behind it.
+    pub fn new(server: Server) -> (Self, Asked) {
         let (freer, jobs) = sync_channel(GARBAGE_MAX);
         let (actions, asked) = mpsc::unbounded_channel();
+        let (reports, reported) = mpsc::unbounded_channel();
         let answers = actions.clone();
         let freeing = std::thread::Builder::new().name("larder-free".into());
         freeing.spawn(move || free(&jobs, &answers)).expect("a thread can be started at start-up");
@@ -87,9 +100,11 @@ impl Door {
             input: vec![0; READ_SIZE],
             tail: BytesMut::new(),
             freer,
+            log: LogThread::new(reports),
             actions,
             expiry: Rc::clone(&expiry),
         };
+        let asked = Asked { actions: asked, reports: reported };
         (Self { room: Rc::new(RefCell::new(room)), expiry }, asked)
     }
 
@@ -109,6 +124,14 @@ impl Door {
     /// Where threads report what they have done.
     pub(super) fn actions(&self) -> mpsc::UnboundedSender<Action> {
         self.room.borrow().actions.clone()
+    }
+
+    /// Writes and syncs the append-only file to its end.
+    ///
+    /// # Errors
+    /// Not all of it could be.
+    pub(super) fn end_log(&self) -> Result<(), Failure> {
+        self.room.borrow_mut().log.end()
     }
 
     /// Told when a deadline came to be that is nearer than the one waited for.
@@ -139,6 +162,9 @@ impl Room {
                     drop(job);
                 }
             }
+        }
+        if self.server.persist.aof.has_jobs() {
+            self.log.hand_over(&mut self.server.persist.aof);
         }
         if std::mem::take(&mut self.server.keyspace.shared.nearer_deadline) {
             self.expiry.notify_one();

@@ -4,6 +4,7 @@
 //! turn: read, run, write, all synchronous, so no borrow crosses a wait.
 
 mod accept;
+mod aof;
 mod connection;
 mod control;
 mod door;

@@ -14,12 +14,9 @@ impl Persist {
         self.snapshots.info(out, keys_read);
         self.saving.info(out, dirty, now_ms);
         self.loading.info_last(out);
-        out.all(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"], 0);
-        out.all(&["aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec"], -1);
-        out.put("aof_last_bgrewrite_status", "ok");
-        out.all(&["aof_rewrites", "aof_rewrites_consecutive_failures"], 0);
-        out.put("aof_last_write_status", "ok");
-        out.all(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], 0);
+        self.aof.info(out, now_ms);
+        out.all(&["module_fork_in_progress", "module_fork_last_cow_size"], 0);
+        self.aof.info_on(out);
         self.loading.info_running(out, now_ms);
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here touches a file but through [`disk::Disk`], and nothing starts a thread: `net` carries out what
 //! takes time, and tells the state machines in `exec` how it ended.
 
+pub mod aof;
 pub mod disk;
 pub mod info;
 pub mod load;
@@ -12,6 +13,7 @@ pub mod snapshot;
 
 pub use saving::{Running, Saving};
 
+use aof::Aof;
 use disk::{Disk, Files};
 use load::Loading;
 use snapshot::Snapshots;
@@ -26,6 +28,8 @@ pub struct Persist {
     pub snapshots: Snapshots,
     /// Saving to the RDB file.
     pub saving: Saving,
+    /// The append-only file.
+    pub aof: Aof,
     /// Loading a data set.
     pub loading: Loading,
 }
@@ -36,6 +40,7 @@ impl Default for Persist {
             disk: Arc::new(Files),
             snapshots: Snapshots::default(),
             saving: Saving::default(),
+            aof: Aof::default(),
             loading: Loading::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What is known of snapshots to the RDB file: the one that runs, and how the last ones ended.
 
 use crate::stdx::fields::Fields;
+use std::path::PathBuf;
 
 /// The state of saving.
 #[derive(Debug)]
@@ -28,6 +29,10 @@ pub struct Running {
     pub began_ms: u64,
     /// Changes since the snapshot before it, as of its beginning.
     pub dirty: u64,
+    /// Commands go on meanwhile.
+    pub background: bool,
+    /// The file that it writes.
+    pub temp: PathBuf,
 }
 
 impl Default for Saving {

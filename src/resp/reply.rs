@@ -186,6 +186,12 @@ impl<'a> Reply<'a> {
         self.double_text(&f64_text(value));
     }
 
+    /// An array of integers.
+    pub fn ints(&mut self, values: &[i64]) {
+        self.array(values.len());
+        values.iter().for_each(|value| self.int(*value));
+    }
+
     /// A double already written as text.
     pub fn double_text(&mut self, text: &[u8]) {
         match self.resp {

@@ -10,7 +10,7 @@ pub use views::{ClientCtx, KeysCtx};
 use crate::client::{ClientId, Clients, Pause};
 use crate::config::Config;
 use crate::config::special::NotifyFlags;
-use crate::effects::{Effects, Feed};
+use crate::effects::{Effects, EndHow, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
@@ -59,6 +59,10 @@ pub struct Server {
     pub monitors: Vec<ClientId>,
     /// The state of CLIENT PAUSE.
     pub pause: Pause,
+    /// The signal that asked for an end which has not begun.
+    pub signalled: Option<&'static str>,
+    /// The end that waits for the last save.
+    pub ending: Option<Ending>,
     /// Set once the process is about to end.
     pub shutting_down: bool,
     /// How durations are measured.
@@ -69,6 +73,15 @@ pub struct Server {
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
+}
+
+/// An end of the process that waits for the last save.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// How it ends.
+    pub how: EndHow,
+    /// The pause that is in force again if it does not.
+    pub pause: Pause,
 }
 
 impl Server {
@@ -98,6 +111,8 @@ impl Server {
             pubsub: Pubsub::default(),
             monitors: Vec::new(),
             pause: Pause::default(),
+            signalled: None,
+            ending: None,
             shutting_down: false,
             timer,
             last_tick: timer.now(),
@@ -157,6 +172,20 @@ impl Server {
     pub fn add_feed(&mut self, feed: Box<dyn Feed>) {
         self.effects.add_feed(feed);
         self.keyspace.shared.listen(Listener::Feed, true);
+    }
+
+    /// Begins to log writes, or ends it, as the log itself does.
+    pub fn follow_log(&mut self) {
+        self.effects.set_logged(self.persist.aof.log.is_on());
+        self.keyspace.shared.listen(Listener::Feed, self.effects.is_feeding());
+    }
+
+    /// Hands what was collected for the log and others to them.
+    pub fn deliver_writes(&mut self) {
+        let now_ms = self.now_ms();
+        let log = &mut self.persist.aof.log;
+        log.set_time(self.config.aof_timestamp_enabled.then_some(now_ms));
+        self.effects.deliver(log);
     }
 
     /// Forgets what a client watches.

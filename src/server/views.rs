@@ -3,7 +3,7 @@
 use super::Server;
 use crate::client::{ClientId, Session};
 use crate::config::Config;
-use crate::effects::{Effects, Op};
+use crate::effects::{Action, Effects, Op};
 use crate::keyspace::{Db, KnownHash, Touch};
 use crate::persist::rdb::Dumper;
 use crate::resp::{Argv, Reply};
@@ -33,6 +33,11 @@ impl KeysCtx<'_> {
     /// the command does not say.
     pub fn is_feeding(&self) -> bool {
         self.effects.is_feeding()
+    }
+
+    /// Asks something of the process.
+    pub fn act(&mut self, action: Action) {
+        self.effects.act(action);
     }
 
     /// What the AOF and the replicas get in place of the command as received; nothing, if `argv`

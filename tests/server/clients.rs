@@ -134,7 +134,12 @@ fn with_crate<F: Future<Output = redis::RedisResult<()>>>(
     let url = format!("redis://127.0.0.1:{}/{query}", server.port());
     runtime.block_on(async {
         let client = redis::Client::open(url).unwrap();
-        let connection = client.get_multiplexed_async_connection().await.unwrap();
+        // However slow the machine is.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
+        let connection = client.get_multiplexed_async_connection_with_config(&patient);
+        let connection = connection.await.unwrap();
         work(connection).await.unwrap();
     });
 }

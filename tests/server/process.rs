@@ -40,7 +40,9 @@ fn a_second_signal_does_not_disturb_the_end() {
     server.signal(Signal::SIGINT);
     server.signal(Signal::SIGCONT);
     assert!(server.ended().code().is_some(), "it ends by itself");
-    assert!(server.out().contains("bye bye"), "{}", server.out());
+    // Whichever of the two is obeyed first.
+    let log = server.out();
+    assert!(log.contains("bye bye") || log.contains("You insist"), "{log}");
 }
 
 #[test]

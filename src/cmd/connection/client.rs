@@ -513,7 +513,18 @@ fn unblock(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     };
     let of_number = |(_, session): &(ClientId, &Session)| session.number as i64 == number;
     let client = s.clients.iter().find(of_number).map(|(client, _)| client);
-    let Server { clients, effects, stats, config, .. } = s;
+    let Server { clients, effects, stats, config, persist, .. } = s;
+    if let Some(session) = client.and_then(|client| clients.get_mut(client))
+        && session.sync_wait().is_some()
+    {
+        let local = persist.aof.has_synced(session);
+        session.end_sync_wait(|reply| match how.error() {
+            None => reply.ints(&[i64::from(local), 0]),
+            Some(error) => reply.error(&error),
+        });
+        s.reply(id).int(1);
+        return DONE;
+    }
     let waited = client.and_then(|client| effects.blocked.give_up(client, clients, how));
     if let Some(command) = waited {
         stats.command(command).ran(0, config.latency_tracking);

@@ -122,7 +122,7 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         (0, _) => None,
         (at, true) => Some(at),
         // Times are signed numbers in requests and replies.
-        (after, false) => Some(now.saturating_add(after).min(i64::MAX as u64)),
+        (after, false) => Some(c.db.clock_ms().saturating_add(after).min(i64::MAX as u64)),
     };
     let loaded = rdb::restore(&argv[3], c.limits).map_err(|error| match error {
         PayloadError::BadVersionOrChecksum => {

@@ -249,7 +249,7 @@ fn set_deadline(
         Unit::Millis => amount,
     };
     let at = match base {
-        Base::Now => millis.checked_add(now as i64).ok_or_else(invalid)?,
+        Base::Now => millis.checked_add(c.db.clock_ms() as i64).ok_or_else(invalid)?,
         Base::Epoch => millis,
     };
     let Some(mut edit) = c.db.edit(key) else {

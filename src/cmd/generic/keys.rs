@@ -3,6 +3,7 @@
 use crate::cmd::args::Args;
 use crate::cmd::scan::{self, Extra, ScanOptions};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
+use crate::effects::Action;
 use crate::keyspace::Event;
 use crate::resp::{Argv, Bulks, CmdError};
 use crate::server::KeysCtx;
@@ -317,6 +318,7 @@ fn flushall(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let sync = flush_sync(c, argv)?;
     c.db.keyspace().flush(None);
     propagate_always(c, argv);
+    c.act(Action::FlushedAll);
     flushed(c, sync)
 }
 

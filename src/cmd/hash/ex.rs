@@ -112,7 +112,7 @@ fn parse_hgetex(args: &mut Args<'_>, now_ms: u64) -> Result<NewDeadline, CmdErro
 fn hgetex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let (key, now) = (&argv[1], c.db.now_ms());
     let mut args = Args::new(argv, 2);
-    let new = parse_hgetex(&mut args, now)?;
+    let new = parse_hgetex(&mut args, c.db.clock_ms())?;
     c.reply.array(args.left());
     let Some(mut held) = c.db.edit_as::<Hash>(key)? else {
         (0..args.left()).for_each(|_| c.reply.null());
@@ -249,7 +249,7 @@ fn take_pairs(args: &mut Args<'_>) -> Result<(), CmdError> {
 fn hsetex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let (key, now) = (&argv[1], c.db.now_ms());
     let mut args = Args::new(argv, 2);
-    let setting = Setting::parse(&mut args, now)?;
+    let setting = Setting::parse(&mut args, c.db.clock_ms())?;
     let mut held = c.db.edit_or_new(key, Hash::new)?;
     if !setting.allows(&held, &args, now) {
         held.unchanged();

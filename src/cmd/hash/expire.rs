@@ -193,7 +193,7 @@ fn set_deadlines(
     command: &'static str,
 ) -> Outcome {
     let (key, now) = (&argv[1], c.db.now_ms());
-    let deadline = form.deadline(&argv[2], now, command)?;
+    let deadline = form.deadline(&argv[2], c.db.clock_ms(), command)?;
     let mut args = Args::new(argv, 3);
     let condition = Condition::take(&mut args);
     fields::take(&mut args, command, "Parameter `numFields` should be greater than 0")?;

@@ -1,6 +1,6 @@
 //! The server's clock, role and end, and what it shows of itself.
 
-use crate::client::ClientId;
+use crate::client::{ClientId, SyncWait};
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::effects::{Action, EndHow};
@@ -69,6 +69,23 @@ pub(super) static COMMANDS: &[Command] = &[
             ..Spec::NEW
         },
         run: Run::Server(wait),
+        ..Command::NEW
+    },
+    Command {
+        spec: Spec {
+            name: "waitaof",
+            summary: "Waits until the writes of this connection are synced here, and by replicas.",
+            since: "7.2.0",
+            group: Group::Generic,
+            complexity: "O(1)",
+            arity: 4,
+            flags: flag::BLOCKING,
+            acl: acl::CONNECTION,
+            args: &[arg::integer("numlocal"), arg::integer("numreplicas"), arg::integer("timeout")],
+            tips: &["request_policy:all_shards", "response_policy:agg_min"],
+            ..Spec::NEW
+        },
+        run: Run::Server(waitaof),
         ..Command::NEW
     },
     Command {
@@ -151,12 +168,36 @@ fn monitor(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
 /// Without replicas there is nothing to wait for.
 fn wait(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     int(&argv[1])?;
-    let invalid = CmdError::Msg("timeout is not an integer or out of range");
-    if int(&argv[2]).map_err(|_| invalid)? < 0 {
-        return Err(CmdError::Msg("timeout is negative"));
-    }
+    timeout_ms(&argv[2])?;
     s.reply(id).int(0);
     DONE
+}
+
+fn waitaof(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
+    let out_of_range = CmdError::Msg("value is out of range, value must between 0 and 1");
+    let local = match int(&argv[1])? {
+        0 => false,
+        1 => true,
+        _ => return Err(out_of_range),
+    };
+    let negative = CmdError::Msg("value is out of range, must be positive");
+    let replicas = int(&argv[2]).ok().and_then(|replicas| u64::try_from(replicas).ok());
+    let replicas = replicas.ok_or(negative)?;
+    let timeout_ms = timeout_ms(&argv[3])?;
+    if local && !s.config.appendonly {
+        return Err(CmdError::Msg(
+            "WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+        ));
+    }
+    let deadline_ms = (timeout_ms > 0).then(|| s.now_ms().saturating_add(timeout_ms));
+    Ok(Flow::AwaitSync(SyncWait { local, replicas, deadline_ms }))
+}
+
+/// How long to wait, ms; 0 for ever.
+fn timeout_ms(text: &[u8]) -> Result<u64, CmdError> {
+    let invalid = CmdError::Msg("timeout is not an integer or out of range");
+    let timeout = int(text).map_err(|_| invalid)?;
+    u64::try_from(timeout).map_err(|_| CmdError::Msg("timeout is negative"))
 }
 
 fn shutdown(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
@@ -184,8 +225,12 @@ fn shutdown(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         return Err(CmdError::Syntax);
     }
     if abort {
-        // Nothing delays the end of the process, so none is ever in progress.
-        return Err(CmdError::Msg("No shutdown in progress."));
+        if s.signalled.take().is_none() {
+            return Err(CmdError::Msg("No shutdown in progress."));
+        }
+        tracing::warn!("Shutdown manually aborted.");
+        s.reply(id).ok();
+        return DONE;
     }
     s.shutting_down = true;
     how.client = Some(id);

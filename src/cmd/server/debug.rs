@@ -39,6 +39,7 @@ type Subcommand = (&'static str, usize, usize, fn(&mut Server, ClientId, Args<'_
 
 static SUBCOMMANDS: &[Subcommand] = &[
     ("sleep", 1, 1, sleep),
+    ("loadaof", 0, 0, loadaof),
     ("reload", 0, usize::MAX, reload),
     ("jmap", 0, 0, ok),
     ("set-active-expire", 1, 1, set_active_expire),
@@ -120,6 +121,17 @@ fn reload(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
         return Err(CmdError::Msg("DEBUG RELOAD can't be part of a transaction"));
     }
     s.effects.act(Action::Reload { client: id, save, how });
+    Ok(Flow::Await)
+}
+
+fn loadaof(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
+    if s.persist.loading.is_on() {
+        return Err(CmdError::code("LOADING Redis is loading the dataset in memory"));
+    }
+    if s.clients.running(id).flags.deny_blocking {
+        return Err(CmdError::Msg("DEBUG LOADAOF can't be part of a transaction"));
+    }
+    s.effects.act(Action::ReloadLog { client: id });
     Ok(Flow::Await)
 }
 
@@ -354,6 +366,8 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "    The hash table of a database.",
             "LISTPACK <key>",
             "    Write the listpack that holds a value to the log.",
+            "LOADAOF",
+            "    Load the append-only file in place of what is in memory.",
             "LOG <message>",
             "    Write to the log.",
             "OBJECT <key>",

@@ -123,13 +123,13 @@ fn getex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             fill(&mut ttl, Ttl::take(&mut args)?.ok_or(CmdError::Syntax)?)?;
         }
     }
-    let now = c.db.now_ms();
+    let (now, clock) = (c.db.now_ms(), c.db.clock_ms());
     let Ok(mut edit) = c.db.upsert_read(key) else {
         c.reply.null();
         return DONE;
     };
     let held = edit.string().ok_or(CmdError::WrongType)?;
-    let deadline = ttl.map_or(Ok(None), |ttl| ttl.deadline(now, "getex"))?;
+    let deadline = ttl.map_or(Ok(None), |ttl| ttl.deadline(clock, "getex"))?;
     c.reply.string(held);
     match (ttl, deadline) {
         (Some(Ttl::ExAt(_) | Ttl::PxAt(_)), Some(at)) if at <= now => {

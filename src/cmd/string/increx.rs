@@ -254,7 +254,7 @@ fn increment<N: Number>(
     const ZERO: Str<'_> = Str::Int(0);
     let now = c.db.now_ms();
     let ttl = options.ttl.take();
-    let wanted = ttl.map_or(Ok(None), |ttl| ttl.deadline(now, "increx"))?;
+    let wanted = ttl.map_or(Ok(None), |ttl| ttl.deadline(c.db.clock_ms(), "increx"))?;
     let found = c.db.upsert(key);
     let (held, before) = match &found {
         Ok(edit) => (edit.string().ok_or(CmdError::WrongType)?, edit.deadline()),

@@ -168,7 +168,7 @@ fn msetex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             fill(&mut ttl, Ttl::take(&mut args)?.ok_or(CmdError::Syntax)?)?;
         }
     }
-    let deadline = ttl::resolve(ttl, c.db.now_ms(), "msetex")?;
+    let deadline = ttl::resolve(ttl, c.db.clock_ms(), "msetex")?;
     let allowed = pairs(argv, 2, count).all(|(key, _)| match condition {
         None => true,
         Some(Condition::Nx) => c.db.edit(key).is_none(),

@@ -197,7 +197,7 @@ fn set(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 fn set_with_options(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let options = Options::parse(Args::new(argv, 3))?;
     let (key, value) = (&argv[1], argv.text(2));
-    let deadline = ttl::resolve(options.ttl, c.db.now_ms(), "set")?;
+    let deadline = ttl::resolve(options.ttl, c.db.clock_ms(), "set")?;
     let stored = store(c, key, value, options.condition, deadline, options.get)?;
     match (options.get, stored) {
         (true, _) => {}
@@ -264,7 +264,7 @@ fn psetex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 
 fn set_for(c: &mut KeysCtx<'_>, argv: &Argv<'_>, ttl: Ttl<'_>, command: &'static str) -> Outcome {
     let (key, value) = (&argv[1], argv.text(3));
-    let deadline = ttl.deadline(c.db.now_ms(), command)?;
+    let deadline = ttl.deadline(c.db.clock_ms(), command)?;
     c.db.set_string(key, value, deadline, SET);
     c.db.tell(key, EXPIRE);
     c.reply.ok();

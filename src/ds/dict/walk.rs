@@ -33,14 +33,17 @@ impl<T: Keyed> Dict<T> {
         span.end % CELLS
     }
 
-    /// As [`scan`](Self::scan), for items that may be replaced by others with the same key.
+    /// As [`scan`](Self::scan), for items that may be replaced by others with the same key. It expects the
+    /// next step soon, and asks for the memory of its items now.
     pub fn scan_mut(&mut self, cursor: u64, emit: impl FnMut(&mut T)) -> u64 {
         let Some(Span { bucket, in_old, end, .. }) = self.span(cursor % CELLS) else {
             return 0;
         };
         let table = if in_old { &mut self.old } else { &mut self.table };
-        table.prefetch_items(bucket);
-        table.prefetch_line(bucket + 1);
+        table.prefetch_line(bucket + 2);
+        if bucket + 1 < table.len() {
+            table.prefetch_items(bucket + 1);
+        }
         table.for_each_mut(bucket, emit);
         end % CELLS
     }

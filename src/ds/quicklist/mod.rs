@@ -247,6 +247,11 @@ impl Quicklist {
         self.segments.iter().map(NodeRef)
     }
 
+    /// The nodes from this number on, front to back.
+    pub fn nodes_from(&self, number: usize) -> impl Iterator<Item = NodeRef<'_>> {
+        self.segments.iter_from_number(number).map(NodeRef)
+    }
+
     /// The listpack that is the whole list, where one is.
     #[must_use]
     pub fn sole_listpack(&self) -> Option<&Listpack> {

@@ -318,6 +318,17 @@ impl Segments {
         first.chain(others.flat_map(|segment| segment.nodes.iter()))
     }
 
+    /// The nodes from this number on. Those before it cost a step for each segment.
+    pub(super) fn iter_from_number(&self, mut number: usize) -> impl Iterator<Item = &Node> {
+        let mut first = 0;
+        while let Some(segment) = self.segments.get(first).filter(|s| s.nodes.len() <= number) {
+            number -= segment.nodes.len();
+            first += 1;
+        }
+        let segments = self.segments.range(first..);
+        segments.flat_map(|segment| segment.nodes.iter()).skip(number)
+    }
+
     /// This node and those before it, backwards.
     pub(super) fn iter_back_from(&self, at: Place) -> impl Iterator<Item = &Node> {
         let first = self.segments[at.segment].nodes.range(..=at.node).rev();

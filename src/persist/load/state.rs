@@ -65,6 +65,21 @@ pub struct Task {
     pub options: Options,
 }
 
+impl Progress {
+    /// A load that begins.
+    pub fn new(began_ms: u64, total_bytes: u64, done: Done) -> Self {
+        Self {
+            began_ms,
+            total_bytes,
+            loaded_bytes: 0,
+            used_memory: 0,
+            merge: false,
+            done,
+            refused: None,
+        }
+    }
+}
+
 impl Task {
     /// Reads the file to its end.
     ///

@@ -40,6 +40,14 @@ pub struct Verbatim {
     pub end: usize,
 }
 
+impl Verbatim {
+    /// Its place when what it is in stands `by` bytes further on.
+    #[must_use]
+    pub fn moved(self, by: usize) -> Self {
+        Self { at: self.at + by, text_at: self.text_at + by, end: self.end + by }
+    }
+}
+
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`, and compresses strings if it has a compressor.
     pub fn new(out: &'a mut Vec<u8>, compressor: Option<&'a mut Compressor>) -> Self {

@@ -50,6 +50,7 @@ pub mod encode;
 pub mod file;
 mod load;
 pub mod object;
+pub mod pieces;
 mod save;
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,9 @@ use super::is_of_valkey;
 use super::object::{Saved, container, type_byte};
 use super::ziplist::ziplist;
 use crate::ds::listpack::{Item, Listpack};
-use crate::ds::quicklist::{NodeBytes, Quicklist};
+use crate::ds::quicklist::{NodeBytes, NodeRef, Quicklist};
 use crate::stdx::lzf::decompress;
-use crate::types::{Collection, Hash, List, ListForm, Set, SetForm, Value, Zset};
+use crate::types::{Collection, FieldRef, Hash, List, ListForm, Set, SetForm, Value, Zset};
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 
@@ -24,7 +24,7 @@ const FIRST_WITH_SET_LISTPACKS: u16 = 11;
 /// Bytes of a listpack from which no ziplist is made, whose lengths have 32 bits.
 const ZIPLIST_MAX: usize = 1 << 30;
 /// Every field is written: at this time none is over.
-const START_OF_TIME: u64 = 0;
+pub(super) const START_OF_TIME: u64 = 0;
 
 /// Writes a value behind its type byte, and in a file behind the key it has there, which comes after the
 /// type byte.
@@ -82,11 +82,15 @@ fn string(bytes: &[u8], out: &mut Saver<'_, '_>) {
 
 /// A list, whose compressed nodes stay compressed.
 fn list(list: &List, out: &mut Saver<'_, '_>) {
-    if out.version() < FIRST_WITH_LISTPACKS {
-        return old_list(list, out);
-    }
-    out.begin(type_byte::LIST_QUICKLIST_2);
+    let old = out.version() < FIRST_WITH_LISTPACKS;
+    let type_byte = list_type(list, out.version());
+    out.begin(type_byte);
     match list.form() {
+        _ if type_byte == type_byte::LIST => elements(list, out),
+        ListForm::Packed(listpack) if old => {
+            out.length(1);
+            out.string(&ziplist(listpack.iter()));
+        }
         ListForm::Packed(listpack) => {
             out.length(1);
             out.length(container::PACKED);
@@ -96,38 +100,24 @@ fn list(list: &List, out: &mut Saver<'_, '_>) {
     }
 }
 
-/// A list whose nodes are ziplists; element by element where one of them would be too large.
-fn old_list(list: &List, out: &mut Saver<'_, '_>) {
-    let nodes = match list.form() {
-        ListForm::Packed(listpack) if fits_ziplist(listpack) => {
-            out.begin(type_byte::LIST_QUICKLIST);
-            out.length(1);
-            return out.string(&ziplist(listpack.iter()));
-        }
-        ListForm::Quick(list) if list.nodes().all(|node| node.raw_len() <= ZIPLIST_MAX) => list,
-        _ => {
-            out.begin(type_byte::LIST);
-            out.length(list.len());
-            return list.for_each(0..list.len(), |element| item(element, out));
-        }
+/// The type that a list is written as: nodes, which in earlier versions are ziplists; element by element
+/// where one of those would be too large.
+pub(super) fn list_type(list: &List, version: u16) -> u8 {
+    let fits = || match list.form() {
+        ListForm::Packed(listpack) => fits_ziplist(listpack),
+        ListForm::Quick(list) => list.nodes().all(|node| node.raw_len() <= ZIPLIST_MAX),
     };
-    out.begin(type_byte::LIST_QUICKLIST);
-    out.length(nodes.node_count());
-    for node in nodes.nodes() {
-        let bytes = match node.bytes() {
-            NodeBytes::Raw(bytes) => Cow::Borrowed(bytes),
-            NodeBytes::Lzf { bytes, raw_len } => {
-                Cow::Owned(decompress(bytes, raw_len).expect("the list compressed it"))
-            }
-        };
-        let entries = if node.is_plain() {
-            ziplist([Item::Bytes(&bytes)])
-        } else {
-            let listpack = Listpack::from_bytes(&bytes).expect("the list's nodes are listpacks");
-            ziplist(listpack.iter())
-        };
-        out.string(&entries);
+    match version {
+        FIRST_WITH_LISTPACKS.. => type_byte::LIST_QUICKLIST_2,
+        _ if fits() => type_byte::LIST_QUICKLIST,
+        _ => type_byte::LIST,
     }
+}
+
+/// A list element by element.
+pub(super) fn elements(list: &List, out: &mut Encoder<'_>) {
+    out.length(list.len());
+    list.for_each(0..list.len(), |element| item(element, out));
 }
 
 /// Whether a ziplist of the same entries is surely no larger than one may be.
@@ -137,13 +127,36 @@ fn fits_ziplist(listpack: &Listpack) -> bool {
 
 fn nodes(list: &Quicklist, out: &mut Saver<'_, '_>) {
     out.length(list.node_count());
-    for node in list.nodes() {
-        out.length(if node.is_plain() { container::PLAIN } else { container::PACKED });
-        match node.bytes() {
-            NodeBytes::Raw(bytes) => out.string(bytes),
-            NodeBytes::Lzf { bytes, raw_len } => out.lzf(bytes, raw_len),
-        }
+    list.nodes().for_each(|bytes| node(bytes, out));
+}
+
+/// A node of a list.
+pub(super) fn node(node: NodeRef<'_>, out: &mut Encoder<'_>) {
+    if out.version() < FIRST_WITH_LISTPACKS {
+        return old_node(node, out);
     }
+    out.length(if node.is_plain() { container::PLAIN } else { container::PACKED });
+    match node.bytes() {
+        NodeBytes::Raw(bytes) => out.string(bytes),
+        NodeBytes::Lzf { bytes, raw_len } => out.lzf(bytes, raw_len),
+    }
+}
+
+/// A node of a list as a ziplist.
+fn old_node(node: NodeRef<'_>, out: &mut Encoder<'_>) {
+    let bytes = match node.bytes() {
+        NodeBytes::Raw(bytes) => Cow::Borrowed(bytes),
+        NodeBytes::Lzf { bytes, raw_len } => {
+            Cow::Owned(decompress(bytes, raw_len).expect("the list compressed it"))
+        }
+    };
+    let entries = if node.is_plain() {
+        ziplist([Item::Bytes(&bytes)])
+    } else {
+        let listpack = Listpack::from_bytes(&bytes).expect("the list's nodes are listpacks");
+        ziplist(listpack.iter())
+    };
+    out.string(&entries);
 }
 
 fn set(set: &Set, out: &mut Saver<'_, '_>) {
@@ -193,64 +206,81 @@ fn zset(zset: &Zset, out: &mut Saver<'_, '_>) {
 
 fn hash(hash: &Hash, out: &mut Saver<'_, '_>) {
     match hash.as_listpack() {
-        Some((listpack, false)) if out.version() < FIRST_WITH_LISTPACKS => {
-            if fits_ziplist(listpack) {
-                out.begin(type_byte::HASH_ZIPLIST);
-                out.string(&ziplist(listpack.iter()));
-            } else {
-                hash_table(hash, out);
-            }
-        }
-        Some((_, true)) if is_of_valkey(out.version()) => valkey_hash(hash, out),
-        Some((listpack, false)) => {
+        Some((listpack, false)) if out.version() >= FIRST_WITH_LISTPACKS => {
             out.begin(type_byte::HASH_LISTPACK);
             out.string(listpack.as_bytes());
         }
-        Some((listpack, true)) => {
+        Some((listpack, false)) if fits_ziplist(listpack) => {
+            out.begin(type_byte::HASH_ZIPLIST);
+            out.string(&ziplist(listpack.iter()));
+        }
+        Some((listpack, true)) if !is_of_valkey(out.version()) => {
             out.begin(type_byte::HASH_LISTPACK_EX);
             out.u64_le(hash.next_deadline().unwrap_or(0));
             out.string(listpack.as_bytes());
         }
-        None if is_of_valkey(out.version()) && hash.next_deadline().is_some() => {
-            valkey_hash(hash, out);
-        }
-        None => hash_table(hash, out),
+        _ => hash_table(hash, out),
     }
 }
 
-/// A hash with deadlines of fields as Valkey writes it: each field's name, value and deadline.
-fn valkey_hash(hash: &Hash, out: &mut Saver<'_, '_>) {
-    const NONE: u64 = u64::MAX;
-    out.begin(type_byte::HASH_METADATA_PRE);
-    out.length(hash.len());
-    for field in hash.iter(START_OF_TIME) {
-        item(field.name, out);
-        item(field.value, out);
-        out.u64_le(field.deadline.unwrap_or(NONE));
-    }
-}
-
-/// A hash field by field; deadlines, if there are any, as distances from the first.
+/// A hash field by field.
 fn hash_table(hash: &Hash, out: &mut Saver<'_, '_>) {
-    let first = hash.next_deadline();
-    match first {
-        None => out.begin(type_byte::HASH),
-        Some(first) => {
-            out.begin(type_byte::HASH_METADATA);
+    let deadlines = Deadlines::of(hash, out.version());
+    out.begin(deadlines.type_byte());
+    deadlines.begin(out);
+    out.length(hash.len());
+    hash.iter(START_OF_TIME).for_each(|field| deadlines.field(&field, out));
+}
+
+/// Where the deadlines of a hash's fields are written.
+#[derive(Clone, Copy)]
+pub(super) enum Deadlines {
+    /// There are none.
+    None,
+    /// Before each field, as the distance from this one, the first.
+    After(u64),
+    /// Behind each field.
+    Behind,
+}
+
+impl Deadlines {
+    pub(super) fn of(hash: &Hash, version: u16) -> Self {
+        match hash.next_deadline() {
+            None => Self::None,
+            Some(_) if is_of_valkey(version) => Self::Behind,
+            Some(first) => Self::After(first),
+        }
+    }
+
+    pub(super) fn type_byte(self) -> u8 {
+        match self {
+            Self::None => type_byte::HASH,
+            Self::After(_) => type_byte::HASH_METADATA,
+            Self::Behind => type_byte::HASH_METADATA_PRE,
+        }
+    }
+
+    /// Writes what comes before the number of fields.
+    pub(super) fn begin(self, out: &mut Encoder<'_>) {
+        if let Self::After(first) = self {
             out.u64_le(first);
         }
     }
-    out.length(hash.len());
-    for field in hash.iter(START_OF_TIME) {
-        if let Some(first) = first {
+
+    pub(super) fn field(self, field: &FieldRef<'_>, out: &mut Encoder<'_>) {
+        const NONE_BEHIND: u64 = u64::MAX;
+        if let Self::After(first) = self {
             out.length(field.deadline.map_or(0, |at| (at - first) as usize + 1));
         }
         item(field.name, out);
         item(field.value, out);
+        if let Self::Behind = self {
+            out.u64_le(field.deadline.unwrap_or(NONE_BEHIND));
+        }
     }
 }
 
-fn item(item: Item<'_>, out: &mut Saver<'_, '_>) {
+pub(super) fn item(item: Item<'_>, out: &mut Encoder<'_>) {
     match item {
         Item::Int(int) => out.int_string(int),
         Item::Bytes(bytes) => out.string(bytes),

@@ -7,6 +7,10 @@
 //! channel to a thread, which compresses, sums up and writes them ([`write()`]). No process is forked and no
 //! page is copied; what a snapshot takes is the parts on their way.
 //!
+//! A value that takes long to encode is encoded in pieces, between which commands go on. It ends the lane of
+//! what is to be sent until it is whole; what has to be encoded meanwhile goes beside it. Whoever would change
+//! it has to wait for it, which `exec` sees to; where nobody can wait (in EXEC, say) it is finished at once.
+//!
 //! # What is done
 //! Each entry has an epoch of two bits. It is that of the running snapshot once the entry has been encoded, or
 //! if it came later. When a snapshot ends every entry bears its epoch, so the next one need only take
@@ -18,6 +22,8 @@
 //!    then; no other is encoded.
 //! 2. `sources` has every database of the beginning, in order: where its keys are now, or that it is read.
 //! 3. Entries of a database in `Source::Live` without the epoch are those that it had at the beginning.
+//! 4. Of the databases that the walk has passed, those entries are without the epoch that `waiting` or `amid`
+//!    name, and no others.
 
 mod state;
 #[cfg(test)]
@@ -29,11 +35,16 @@ pub use state::{Current, Snapshots, Task};
 pub use write::{Target, write};
 
 use crate::keyspace::{Capture, Database, Reading};
+use crate::persist::aof::rewrite;
+use crate::persist::rdb::VERSION;
 use crate::persist::rdb::encode::{Encoder, Verbatim};
 use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
 use crate::persist::rdb::file::write::Usage;
+use crate::persist::rdb::pieces::{Piece, Pieces, is_big};
 use crate::types::Entry;
+use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
@@ -46,6 +57,8 @@ const PART: usize = 128 * 1024;
 pub enum Part {
     /// Encoded sections, and where in them strings stand that may be compressed.
     Sections(Vec<u8>, Vec<Verbatim>),
+    /// A long string, to be encoded.
+    Text(Bytes),
     /// All is there. A snapshot whose channel closes without this was given up.
     End,
 }
@@ -74,16 +87,36 @@ impl InFlight {
 pub enum Format {
     /// As sections of an RDB file.
     Rdb(Usage),
+    /// As the commands that make them.
+    Commands,
 }
 
-/// Where the keys of one database of the beginning are.
+/// What is encoded and not sent yet.
+#[derive(Debug, Default)]
+struct Lane {
+    bytes: Vec<u8>,
+    places: Vec<Verbatim>,
+    /// The database that its latest key is of.
+    selected: Option<u32>,
+}
+
+/// A big value that is being encoded.
+#[derive(Debug)]
+struct Big {
+    /// Its database at the beginning.
+    db: u32,
+    key: Box<[u8]>,
+    pieces: Pieces,
+}
+
+/// A database of the beginning.
 #[derive(Debug)]
 enum Source {
-    /// In the database that has this number now.
+    /// What it held is in the database that has this number now.
     Live(u32),
     /// It was emptied meanwhile, and what it held given to the snapshot.
     Given(Box<Database>),
-    /// All are encoded.
+    /// Nothing is left of it to be encoded.
     Done,
 }
 
@@ -98,22 +131,71 @@ pub struct Snapshot {
     /// Where parts go; `None` once nobody wants them.
     out: Option<Sender<Part>>,
     in_flight: InFlight,
-    part: Vec<u8>,
-    places: Vec<Verbatim>,
+    lane: Lane,
+    /// What is encoded while `amid` ends the lane unfinished.
+    beside: Lane,
+    amid: Option<Big>,
+    /// Big values that the walk has come to, or that somebody waits for.
+    waiting: VecDeque<Big>,
     sources: Vec<Source>,
-    /// The database being read, and how far.
+    /// The database that the walk is in, and how far.
     reading: usize,
     cursor: u64,
-    /// The database that the latest key was of.
-    selected: Option<u32>,
     keys: usize,
+    served: usize,
     /// A database that was given and is read to its end.
     spent: Option<Box<Database>>,
 }
 
+impl Lane {
+    /// Says which database the next key is of.
+    fn select(&mut self, db: u32, format: Format) {
+        if self.selected != Some(db) {
+            self.selected = Some(db);
+            match format {
+                Format::Rdb(_) => sections::select_db(&mut self.encoder(VERSION), db),
+                Format::Commands => rewrite::select(&mut self.bytes, db),
+            }
+        }
+    }
+
+    fn encoder(&mut self, version: u16) -> Encoder<'_> {
+        Encoder::deferring(&mut self.bytes, &mut self.places).for_version(version)
+    }
+
+    /// Takes what is in another.
+    fn append(&mut self, other: Self) {
+        let by = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.places.extend(other.places.into_iter().map(|place| place.moved(by)));
+        self.selected = other.selected.or(self.selected);
+    }
+}
+
+impl Big {
+    fn new(db: u32, key: &[u8]) -> Self {
+        Self { db, key: key.into(), pieces: Pieces::default() }
+    }
+
+    fn is(&self, db: u32, key: &[u8]) -> bool {
+        self.db == db && *self.key == *key
+    }
+}
+
+impl Source {
+    /// Where what it held is.
+    fn database<'a>(&'a mut self, databases: &'a mut [Database]) -> Option<&'a mut Database> {
+        match self {
+            Self::Live(index) => databases.get_mut(*index as usize),
+            Self::Given(database) => Some(database),
+            Self::Done => None,
+        }
+    }
+}
+
 impl Snapshot {
     /// A snapshot of `databases` as they are now, under an epoch that no entry bears. `head` is what comes before
-    /// the keys. It sends its parts to `out`, and counts them in `in_flight`.
+    /// the keys. It sends its parts to `out`, and counts them in what [`Snapshot::in_flight`] shows.
     pub fn new(
         epoch: u8,
         format: Format,
@@ -125,17 +207,19 @@ impl Snapshot {
         Self {
             epoch,
             format,
-            version: crate::persist::rdb::VERSION,
+            version: VERSION,
             began_ms,
             out: Some(out),
             in_flight: InFlight::default(),
-            part: head,
-            places: Vec::new(),
+            lane: Lane { bytes: head, ..Lane::default() },
+            beside: Lane::default(),
+            amid: None,
+            waiting: VecDeque::new(),
             sources: (0..databases).map(Source::Live).collect(),
             reading: 0,
             cursor: 0,
-            selected: None,
             keys: 0,
+            served: 0,
             spent: None,
         }
     }
@@ -158,35 +242,105 @@ impl Snapshot {
         self.sources.iter().position(is_it).map(|db| db as u32)
     }
 
-    /// Encodes an entry of database `db` of the beginning, unless it has been, and marks it.
+    /// The walk has come to an entry of database `db` of the beginning.
+    fn visit(&mut self, db: u32, entry: &mut Entry) {
+        if self.awaits(entry) {
+            self.waiting.push_back(Big::new(db, entry.key()));
+        } else {
+            self.take(db, entry);
+        }
+    }
+
+    /// Encodes an entry of database `db` of the beginning at once, unless it has been.
     fn take(&mut self, db: u32, entry: &mut Entry) {
         if entry.epoch() == self.epoch {
             return;
         }
-        entry.set_epoch(self.epoch);
-        self.keys += 1;
+        if let Some(mut big) = self.amid.take_if(|big| big.is(db, entry.key())) {
+            while !self.write_piece(&mut big, entry) {}
+            return;
+        }
+        self.mark(entry);
         if self.out.is_none() {
             return;
         }
-        let mut encoder =
-            Encoder::deferring(&mut self.part, &mut self.places).for_version(self.version);
-        if self.selected != Some(db) {
-            self.selected = Some(db);
-            sections::select_db(&mut encoder, db);
+        let lane = if self.amid.is_some() { &mut self.beside } else { &mut self.lane };
+        lane.select(db, self.format);
+        match self.format {
+            Format::Rdb(usage) => {
+                sections::key(&mut lane.encoder(self.version), entry, usage, self.began_ms);
+            }
+            Format::Commands => rewrite::entry(&mut lane.bytes, entry),
         }
-        let Format::Rdb(usage) = self.format;
-        sections::key(&mut encoder, entry, usage, self.began_ms);
-        if self.part.len() >= PART {
-            self.send_part();
+        self.send_if_full();
+    }
+
+    fn mark(&mut self, entry: &mut Entry) {
+        entry.set_epoch(self.epoch);
+        self.keys += 1;
+    }
+
+    /// Encodes a piece of the big value whose turn it is; false where none waits.
+    fn go_on_with_big(&mut self, databases: &mut [Database]) -> bool {
+        let Some(mut big) = self.amid.take().or_else(|| self.waiting.pop_front()) else {
+            return false;
+        };
+        let db = big.db as usize;
+        let mut source = std::mem::replace(&mut self.sources[db], Source::Done);
+        let entry = source.database(databases).and_then(|database| database.peek_mut(&big.key));
+        // One that is gone, or bears the epoch, was encoded when it was about to change.
+        if let Some(entry) = entry.filter(|entry| entry.epoch() != self.epoch)
+            && !self.write_piece(&mut big, entry)
+        {
+            self.amid = Some(big);
+        }
+        self.sources[db] = source;
+        true
+    }
+
+    /// Encodes the next piece of a big value; whether it was the last.
+    fn write_piece(&mut self, big: &mut Big, entry: &mut Entry) -> bool {
+        if self.out.is_none() {
+            self.mark(entry);
+            return true;
+        }
+        let Format::Rdb(usage) = self.format else {
+            unreachable!("nothing awaits a value in pieces where commands are written")
+        };
+        if big.pieces.is_at_start() {
+            self.lane.select(big.db, self.format);
+            sections::attributes(&mut self.lane.encoder(self.version), entry, usage, self.began_ms);
+        }
+        let piece = big.pieces.write(entry, &mut self.lane.encoder(self.version));
+        if piece == Piece::More {
+            self.send_if_full();
+            return false;
+        }
+        if let Piece::Text(text) = piece {
+            self.send_lane();
+            self.in_flight.sent(text.len());
+            self.send(Part::Text(text));
+        }
+        self.mark(entry);
+        self.served += 1;
+        let beside = std::mem::take(&mut self.beside);
+        self.lane.append(beside);
+        self.send_if_full();
+        true
+    }
+
+    fn send_if_full(&mut self) {
+        if self.lane.bytes.len() >= PART {
+            self.send_lane();
         }
     }
 
     /// Sends what is encoded on its way.
-    fn send_part(&mut self) {
-        let part = std::mem::replace(&mut self.part, Vec::with_capacity(PART + PART / 4));
-        let places = std::mem::take(&mut self.places);
-        self.in_flight.sent(part.len());
-        self.send(Part::Sections(part, places));
+    fn send_lane(&mut self) {
+        let bytes = std::mem::replace(&mut self.lane.bytes, Vec::with_capacity(PART + PART / 4));
+        let places = std::mem::take(&mut self.lane.places);
+        self.in_flight.sent(bytes.len());
+        self.send(Part::Sections(bytes, places));
     }
 
     fn send(&mut self, part: Part) {
@@ -201,41 +355,34 @@ impl Snapshot {
         if self.out.is_none() {
             return;
         }
-        let Format::Rdb(_) = self.format;
-        self.part.push(opcode::END);
-        self.send_part();
+        if self.format != Format::Commands {
+            self.lane.bytes.push(opcode::END);
+        }
+        self.send_lane();
         self.send(Part::End);
         self.give_up();
     }
 
-    /// Reads the next bucket of the database that is its turn; `None` where there is none left.
-    fn read_bucket(&mut self, databases: &mut [Database]) -> Option<()> {
-        let source = self.sources.get_mut(self.reading)?;
-        let mut source = std::mem::replace(source, Source::Done);
-        let database = match &mut source {
-            Source::Live(index) => &mut databases[*index as usize],
-            Source::Given(database) => database,
-            Source::Done => {
-                self.next_database();
-                return Some(());
-            }
-        };
-        let db = self.reading as u32;
-        self.cursor = database.walk(self.cursor, |entry| self.take(db, entry));
-        if self.cursor == 0 {
-            if let Source::Given(database) = source {
-                self.spent = Some(database);
-            }
-            self.next_database();
-        } else {
-            self.sources[self.reading] = source;
+    /// Reads the next bucket of the database whose turn it is; false where all are read.
+    fn read_bucket(&mut self, databases: &mut [Database]) -> bool {
+        // No big value waits: what the walk has passed is encoded.
+        if let Some(passed) = self.reading.checked_sub(1)
+            && let Source::Given(spent) = std::mem::replace(&mut self.sources[passed], Source::Done)
+        {
+            self.spent = Some(spent);
         }
-        Some(())
-    }
-
-    fn next_database(&mut self) {
-        self.reading += 1;
-        self.cursor = 0;
+        let db = self.reading;
+        let Some(source) = self.sources.get_mut(db) else { return false };
+        let mut source = std::mem::replace(source, Source::Done);
+        self.cursor = match source.database(databases) {
+            Some(database) => database.walk(self.cursor, |entry| self.visit(db as u32, entry)),
+            None => 0,
+        };
+        self.sources[db] = source;
+        if self.cursor == 0 {
+            self.reading += 1;
+        }
+        true
     }
 }
 
@@ -272,12 +419,30 @@ impl Capture for Snapshot {
 
     fn read_on(&mut self, databases: &mut [Database], buckets: usize) -> Reading {
         for _ in 0..buckets {
-            if self.read_bucket(databases).is_none() {
+            if !self.go_on_with_big(databases) && !self.read_bucket(databases) {
                 self.complete();
                 return Reading::Complete;
             }
         }
         Reading::More
+    }
+
+    fn awaits(&self, entry: &Entry) -> bool {
+        // Commands are written a value at a time.
+        let in_pieces = self.format != Format::Commands;
+        in_pieces && self.out.is_some() && entry.epoch() != self.epoch && is_big(entry)
+    }
+
+    fn hurry(&mut self, db: u32, key: &[u8]) {
+        let Some(db) = self.original(db) else { return };
+        let next = self.amid.as_ref().or(self.waiting.front());
+        if !next.is_some_and(|big| big.is(db, key)) {
+            self.waiting.push_front(Big::new(db, key));
+        }
+    }
+
+    fn served(&self) -> usize {
+        self.served
     }
 
     fn take_spent(&mut self) -> Option<Box<Database>> {
@@ -286,8 +451,10 @@ impl Capture for Snapshot {
 
     fn give_up(&mut self) {
         self.out = None;
-        self.part = Vec::new();
-        self.places = Vec::new();
+        self.lane = Lane::default();
+        self.beside = Lane::default();
+        // Nothing is to be finished, but all is still to be marked.
+        self.waiting.extend(self.amid.take());
     }
 
     fn keys_read(&self) -> usize {

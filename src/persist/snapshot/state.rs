@@ -1,6 +1,7 @@
 //! What the server knows of its snapshots.
 
 use super::{InFlight, Part, Purpose, Target};
+use crate::client::ClientId;
 use crate::stdx::fields::Fields;
 use std::sync::mpsc::Receiver;
 
@@ -35,6 +36,10 @@ pub struct Snapshots {
     pub current: Vec<Current>,
     /// What waits for a thread to write it.
     pub tasks: Vec<Task>,
+    /// Clients that wait for a big value to be encoded.
+    pub held: Vec<ClientId>,
+    /// How many such values there were when clients were last let go on.
+    pub served: usize,
     /// The epoch that every entry of before the latest snapshot bears, or 0.
     epoch: u8,
 }

@@ -2,7 +2,7 @@
 
 use super::{InFlight, Part};
 use crate::persist::disk::{Disk, File, Open, folder_of};
-use crate::persist::rdb::encode::compress;
+use crate::persist::rdb::encode::{Encoder, Verbatim, compress};
 use crate::stdx::crc::crc64;
 use crate::stdx::lzf::Compressor;
 use crate::stdx::os::error::os_words;
@@ -38,7 +38,7 @@ struct Output<'a> {
     unsynced: u64,
     compressor: Compressor,
     /// Room for a part compressed.
-    compressed: Vec<u8>,
+    room: Vec<u8>,
 }
 
 /// Writes the parts of a snapshot to the target's temporary file and puts that in its place; how many
@@ -79,29 +79,18 @@ fn write_parts(
         written: 0,
         unsynced: 0,
         compressor: Compressor::new(),
-        compressed: Vec::new(),
+        room: Vec::new(),
     };
     let failed = |e: io::Error| format!("Write error saving DB on disk: {}", os_words(&e));
     loop {
-        match parts.recv() {
-            Ok(Part::Sections(bytes, places)) => {
-                let put = if target.compress && !places.is_empty() {
-                    output.compressed.clear();
-                    let Output { compressor, compressed, .. } = &mut output;
-                    compress(&bytes, &places, compressor, compressed);
-                    let compressed = std::mem::take(&mut output.compressed);
-                    let put = output.put(&compressed);
-                    output.compressed = compressed;
-                    put
-                } else {
-                    output.put(&bytes)
-                };
-                in_flight.written(bytes.len());
-                put.map_err(failed)?;
-            }
+        let (part, size) = match parts.recv() {
+            Ok(Part::Sections(bytes, places)) => (output.sections(&bytes, &places), bytes.len()),
+            Ok(Part::Text(text)) => (output.text(&text), text.len()),
             Ok(Part::End) => break,
             Err(_) => return Err("The snapshot was given up".to_owned()),
-        }
+        };
+        in_flight.written(size);
+        part.map_err(failed)?;
     }
     let bytes = output.finish().map_err(failed)?;
     put_in_place(disk, &target.temp, &target.path)?;
@@ -119,6 +108,25 @@ fn put_in_place(disk: &dyn Disk, temp: &Path, path: &Path) -> Result<(), String>
 }
 
 impl Output<'_> {
+    fn sections(&mut self, bytes: &[u8], places: &[Verbatim]) -> io::Result<()> {
+        if !self.target.compress || places.is_empty() {
+            return self.put(bytes);
+        }
+        let mut compressed = std::mem::take(&mut self.room);
+        compressed.clear();
+        compress(bytes, places, &mut self.compressor, &mut compressed);
+        let put = self.put(&compressed);
+        self.room = compressed;
+        put
+    }
+
+    fn text(&mut self, text: &[u8]) -> io::Result<()> {
+        let mut encoded = Vec::new();
+        let compressor = self.target.compress.then_some(&mut self.compressor);
+        Encoder::new(&mut encoded, compressor).string(text);
+        self.put(&encoded)
+    }
+
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.target.checksum == Some(true) {
             self.crc = crc64(self.crc, bytes);

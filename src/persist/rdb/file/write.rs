@@ -56,6 +56,12 @@ pub fn resize_db(out: &mut Encoder<'_>, keys: usize, volatile: usize) {
 
 /// A key with its value, as of `now_ms`.
 pub fn key(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, now_ms: u64) {
+    attributes(out, entry, usage, now_ms);
+    save(Saved::from(entry), Some(entry.key()), out);
+}
+
+/// What stands before the type byte of a key.
+pub fn attributes(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, now_ms: u64) {
     if let Some(deadline) = entry.deadline() {
         out.byte(opcode::EXPIRE_MS);
         out.u64_le(deadline);
@@ -71,5 +77,4 @@ pub fn key(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, now_ms: u64) {
             out.byte((entry.clock() & 0xff) as u8);
         }
     }
-    save(Saved::from(entry), Some(entry.key()), out);
 }

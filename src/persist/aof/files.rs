@@ -1,0 +1,426 @@
+//! The folder of the append-only file, and what happens to its files.
+//!
+//! Two files change their role at once only by the manifest that is renamed into its place, so after a crash the
+//! one manifest or the other is there, and the files of both are: what a manifest lists no longer is removed after
+//! the next one is on stable storage. Where it is not known which of two manifests is there, because that failed, both
+//! stay true: numbers are not used again, and files are kept until a later manifest is there.
+
+use super::manifest::{Manifest, Piece};
+use crate::persist::disk::{self, Disk, File, Open, folder_of};
+use crate::stdx::os::error::os_words;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The number of the file that was all there was before Redis 7.
+const OLD_STYLE_SEQ: u64 = 1;
+
+/// Where process `pid` writes a base: in the working directory, for the folder may not be there yet.
+pub fn temp_base(pid: u32) -> PathBuf {
+    format!("temp-rewriteaof-{pid}.aof").into()
+}
+
+/// What a base is called when it is whole, until the manifest lists it.
+pub fn whole_base(pid: u32) -> String {
+    format!("temp-rewriteaof-bg-{pid}.aof")
+}
+
+/// Whether a file of the working directory is one of these.
+fn is_base_left_over(name: &str) -> bool {
+    name.starts_with("temp-rewriteaof-") && name.ends_with(".aof")
+}
+
+/// How the files are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    dir: PathBuf,
+    file: String,
+}
+
+impl Names {
+    /// Files in folder `dir` whose names begin with `file`.
+    pub fn new(dir: &str, file: &str) -> Self {
+        Self { dir: PathBuf::from(dir), file: file.to_owned() }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A file of the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> PathBuf {
+        self.path(&format!("{}.manifest", self.file))
+    }
+
+    fn base(&self, seq: u64, snapshot: bool) -> String {
+        let form = if snapshot { "rdb" } else { "aof" };
+        format!("{}.{seq}.base.{form}", self.file)
+    }
+
+    fn temp_manifest(&self) -> PathBuf {
+        self.path(&format!("temp-{}.manifest", self.file))
+    }
+
+    /// The increment that is written before there is a base for it.
+    fn temp_increment(&self) -> String {
+        format!("temp-{}.incr", self.file)
+    }
+
+    fn increment(&self, seq: u64) -> String {
+        format!("{}.{seq}.incr.aof", self.file)
+    }
+
+    /// Whether a file was left by a rewrite that never came to its end.
+    fn is_leftover(&self, name: &str) -> bool {
+        name == self.temp_increment()
+            || Some(name) == self.temp_manifest().file_name().and_then(|name| name.to_str())
+    }
+
+    /// Whether a file without a manifest that lists it holds data nevertheless.
+    fn is_data(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.file).unwrap_or_default();
+        [".base.rdb", ".base.aof", ".incr.aof"].iter().any(|end| rest.ends_with(end))
+    }
+}
+
+/// A base that is whole, before the manifest lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// Its name until then.
+    pub temp: String,
+    /// It is a snapshot, not commands.
+    pub snapshot: bool,
+}
+
+/// A file that is written to.
+#[derive(Debug)]
+pub struct Opened {
+    /// The file.
+    pub file: Box<dyn File>,
+    /// Its length.
+    pub len: u64,
+}
+
+/// The folder and what its manifest says.
+#[derive(Debug)]
+pub struct Folder {
+    disk: Arc<dyn Disk>,
+    names: Names,
+    manifest: Manifest,
+    /// Whether files that are needed no longer stay: `aof-disable-auto-gc`.
+    pub keeps_history: bool,
+}
+
+impl Folder {
+    /// Reads the manifest, if there is one; an append-only file of before Redis 7 is moved into the folder.
+    ///
+    /// # Errors
+    /// Why the server must not start.
+    pub fn read(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
+        let mut folder = Self::read_manifest(disk, names)?;
+        folder.refuse_unlisted()?;
+        if folder.is_to_migrate() {
+            folder.migrate().map_err(|error| {
+                let (name, why) = (&folder.names.file, os_words(&error));
+                format!("Can't move the old-style AOF file {name} into the AOF directory: {why}")
+            })?;
+        }
+        Ok(folder)
+    }
+
+    /// Reads the manifest, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_manifest(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
+        let mut folder = Self { disk, names, manifest: Manifest::default(), keeps_history: false };
+        match disk::read(&*folder.disk, &folder.names.manifest()) {
+            Ok(text) => {
+                folder.manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                let path = folder.names.manifest();
+                let (path, why) = (path.display(), os_words(&error));
+                return Err(format!(
+                    "Fatal error: can't open the AOF manifest file {path} for reading: {why}"
+                ));
+            }
+        }
+        if folder.manifest.is_empty() {
+            folder.number_past_unlisted();
+        }
+        Ok(folder)
+    }
+
+    /// What the manifest says.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How the files are called.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The disk it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Makes the folder ready to be written to, once what it holds is loaded: the first base, if there is
+    /// nothing at all, the last increment, or a new one behind a base. What is needed no longer is removed.
+    ///
+    /// # Errors
+    /// It cannot be written to.
+    pub fn open(&mut self, empty_base: &[u8], snapshot: bool) -> io::Result<Opened> {
+        self.disk.create_dir(&self.names.dir)?;
+        self.disk.sync_dir(folder_of(&self.names.dir))?;
+        self.remove_leftovers();
+        let mut manifest = self.manifest.clone();
+        if manifest.base.is_none() && manifest.increments.is_empty() {
+            let name = self.names.base(manifest.base_seq + 1, snapshot);
+            tracing::info!("Creating AOF base file {name} on server start");
+            let path = self.names.path(&name);
+            let temp = self.names.path(&format!("temp-{name}"));
+            disk::replace(&*self.disk, &path, &temp, empty_base)?;
+            manifest.set_base(name);
+        }
+        let opened = match manifest.increments.last() {
+            Some(last) => {
+                tracing::info!("Opening AOF incr file {} on server start", last.name);
+                let file = self.disk.open(&self.names.path(&last.name), Open::Append)?;
+                Opened { len: file.size()?, file }
+            }
+            None => {
+                let name = self.names.increment(manifest.increment_seq + 1);
+                tracing::info!("Creating AOF incr file {name} on server start");
+                let file = self.disk.open(&self.names.path(&name), Open::Create)?;
+                manifest.push_increment(name);
+                Opened { file, len: 0 }
+            }
+        };
+        if manifest != self.manifest {
+            self.write(&manifest)?;
+            self.manifest = manifest;
+        }
+        self.remove_history();
+        Ok(opened)
+    }
+
+    /// Begins a rewrite: what is written from now on belongs behind the base to come.
+    ///
+    /// # Errors
+    /// There is no rewrite; writing goes on where it was.
+    pub fn begin_rewrite(&mut self) -> io::Result<Opened> {
+        let mut manifest = self.manifest.clone();
+        let name = self.names.increment(manifest.increment_seq + 1);
+        tracing::info!("Creating AOF incr file {name} on background rewrite");
+        // The number is not used again, whatever becomes of this.
+        self.manifest.increment_seq += 1;
+        let file = self.disk.open(&self.names.path(&name), Open::Create)?;
+        manifest.push_increment(name.clone());
+        if let Err(error) = self.write(&manifest) {
+            let seq = self.manifest.increment_seq;
+            self.manifest.history.push(Piece { name, seq });
+            return Err(error);
+        }
+        self.manifest = manifest;
+        Ok(Opened { file, len: 0 })
+    }
+
+    /// Begins the first rewrite, before whose end there is no append-only file: writes go where nobody looks for
+    /// them yet.
+    ///
+    /// # Errors
+    /// There is no rewrite.
+    pub fn begin_first(&mut self) -> io::Result<Opened> {
+        self.disk.create_dir(&self.names.dir)?;
+        self.disk.sync_dir(folder_of(&self.names.dir))?;
+        let name = self.names.temp_increment();
+        tracing::info!("Creating AOF incr file {name} on background rewrite");
+        let file = self.disk.open(&self.names.path(&name), Open::Create)?;
+        Ok(Opened { file, len: 0 })
+    }
+
+    /// The first rewrite came to nothing.
+    pub fn give_up_first(&mut self) {
+        // What cannot be removed now is when the folder is next opened.
+        let _ = self.disk.remove(&self.names.path(&self.names.temp_increment()));
+    }
+
+    /// Ends a rewrite: there is a base, whole and synced, which the increments since `begin_rewrite` follow.
+    ///
+    /// # Errors
+    /// All is as it was without the base.
+    pub fn finish_rewrite(&mut self, base: &Base) -> io::Result<()> {
+        let last = self.manifest.increments.len().saturating_sub(1);
+        let mut manifest = self.manifest.clone();
+        manifest.history.extend(manifest.base.take());
+        manifest.history.extend(manifest.increments.drain(..last));
+        self.set_base(manifest, base)
+    }
+
+    /// Ends the first rewrite: its increment gets its name and follows the base.
+    ///
+    /// # Errors
+    /// There is no append-only file.
+    pub fn finish_first(&mut self, base: &Base) -> io::Result<()> {
+        let mut manifest = self.manifest.clone();
+        manifest.history.extend(manifest.base.take());
+        manifest.history.append(&mut manifest.increments);
+        let name = self.names.increment(manifest.increment_seq + 1);
+        self.manifest.increment_seq += 1;
+        let temp = self.names.temp_increment();
+        self.disk.rename(&self.names.path(&temp), &self.names.path(&name))?;
+        tracing::info!("Successfully renamed the temporary AOF incr file {temp} into {name}");
+        manifest.push_increment(name.clone());
+        self.set_base(manifest, base).inspect_err(|_| {
+            let seq = self.manifest.increment_seq;
+            self.manifest.history.push(Piece { name, seq });
+        })
+    }
+
+    fn set_base(&mut self, mut manifest: Manifest, base: &Base) -> io::Result<()> {
+        // The number is not used again, whatever becomes of this.
+        self.manifest.base_seq += 1;
+        let seq = self.manifest.base_seq;
+        let name = self.names.base(seq, base.snapshot);
+        let temp = &base.temp;
+        self.disk.rename(Path::new(temp), &self.names.path(&name))?;
+        self.disk.sync_dir(&self.names.dir)?;
+        tracing::info!("Successfully renamed the temporary AOF base file {temp} into {name}");
+        manifest.set_base(name.clone());
+        if let Err(error) = self.write(&manifest) {
+            self.manifest.history.push(Piece { name, seq });
+            return Err(error);
+        }
+        self.manifest = manifest;
+        self.remove_history();
+        Ok(())
+    }
+
+    fn write(&self, manifest: &Manifest) -> io::Result<()> {
+        let text = manifest.format();
+        let (path, temp) = (self.names.manifest(), self.names.temp_manifest());
+        disk::replace(&*self.disk, &path, &temp, text.as_bytes())
+    }
+
+    /// Removes the files that the manifest lists as history. What cannot be removed stays listed.
+    fn remove_history(&mut self) {
+        if self.keeps_history || self.manifest.history.is_empty() {
+            return;
+        }
+        let mut manifest = self.manifest.clone();
+        manifest.history.retain(|piece| {
+            tracing::info!("Removing the history file {} in the background", piece.name);
+            let removed = self.disk.remove(&self.names.path(&piece.name));
+            removed.is_err_and(|error| error.kind() != ErrorKind::NotFound)
+        });
+        // If the manifest cannot be written now, it lists files that are gone: nobody looks for history.
+        if self.write(&manifest).is_ok() {
+            self.manifest = manifest;
+        }
+    }
+
+    fn remove_leftovers(&self) {
+        let list = |dir: &Path| self.disk.list(dir).unwrap_or_default();
+        let of_folder = list(&self.names.dir).into_iter();
+        let of_folder = of_folder.filter(|name| self.names.is_leftover(name));
+        let bases = list(Path::new(".")).into_iter().filter(|name| is_base_left_over(name));
+        for path in of_folder.map(|name| self.names.path(&name)).chain(bases.map(PathBuf::from)) {
+            let name = path.display();
+            tracing::info!("Removing {name}, left by a rewrite that did not come to its end");
+            // What cannot be removed does no harm.
+            let _ = self.disk.remove(&path);
+        }
+    }
+
+    /// Files that no manifest lists keep their numbers: what they hold may be wanted yet.
+    fn number_past_unlisted(&mut self) {
+        let names = self.disk.list(&self.names.dir).unwrap_or_default();
+        let seqs = names.iter().filter(|name| self.names.is_data(name)).filter_map(|name| {
+            let rest = name.strip_prefix(&self.names.file)?.strip_prefix('.')?;
+            rest.split('.').next()?.parse::<u64>().ok()
+        });
+        let highest = seqs.max().unwrap_or(0);
+        self.manifest.base_seq = highest;
+        self.manifest.increment_seq = highest;
+    }
+
+    /// Files of data that no manifest lists would be left out of what is loaded, and then be written over.
+    fn refuse_unlisted(&self) -> Result<(), String> {
+        if !self.manifest.is_empty() {
+            return Ok(());
+        }
+        let names = self.disk.list(&self.names.dir).unwrap_or_default();
+        let holds_data = |name: &&String| {
+            let file = self.disk.open(&self.names.path(name), Open::Read);
+            self.names.is_data(name) && !file.and_then(|file| file.size()).is_ok_and(|len| len == 0)
+        };
+        names.iter().find(holds_data).map_or(Ok(()), |name| {
+            let (dir, manifest) = (self.names.dir.display(), self.names.manifest());
+            Err(format!(
+                "Fatal error: the AOF directory {dir} holds {name}, but there is no manifest {} that lists it. \
+                 Move the file away, or write the manifest.",
+                manifest.display()
+            ))
+        })
+    }
+
+    /// Whether a single file of before Redis 7 is to become the base. The manifest may list it already, where the
+    /// move broke off.
+    fn is_to_migrate(&self) -> bool {
+        let file = &self.names.file;
+        let listed = self.manifest.base.as_ref().is_some_and(|base| base.name == *file);
+        let only = self.manifest.increments.is_empty() && self.manifest.history.is_empty();
+        let half_moved = listed && only && self.length(file).is_err();
+        let is_there = |path: &Path| self.disk.open(path, Open::Read).is_ok();
+        (self.manifest.is_empty() || half_moved) && is_there(Path::new(file))
+    }
+
+    fn migrate(&mut self) -> io::Result<()> {
+        let Names { dir, file } = &self.names;
+        self.disk.create_dir(dir)?;
+        self.disk.sync_dir(folder_of(dir))?;
+        let mut manifest = Manifest::default();
+        manifest.base_seq = OLD_STYLE_SEQ;
+        manifest.base = Some(Piece { name: file.clone(), seq: OLD_STYLE_SEQ });
+        self.write(&manifest)?;
+        self.disk.rename(Path::new(file), &self.names.path(file))?;
+        self.disk.sync_dir(dir)?;
+        self.disk.sync_dir(Path::new("."))?;
+        let dir = dir.display();
+        tracing::info!(
+            "Successfully migrated an old-style AOF file ({file}) into the AOF directory ({dir})."
+        );
+        self.manifest = manifest;
+        Ok(())
+    }
+
+    /// Bytes of a file.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn length(&self, name: &str) -> io::Result<u64> {
+        self.disk.open(&self.names.path(name), Open::Read)?.size()
+    }
+}
+
+impl Manifest {
+    fn set_base(&mut self, name: String) {
+        self.base_seq += 1;
+        self.base = Some(Piece { name, seq: self.base_seq });
+    }
+
+    fn push_increment(&mut self, name: String) {
+        self.increment_seq += 1;
+        self.increments.push(Piece { name, seq: self.increment_seq });
+    }
+}

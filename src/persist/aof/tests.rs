@@ -1,0 +1,365 @@
+//! The writer and its files on a disk that fails, or whose power fails, at every operation of a run of appends and
+//! rewrites: what was acknowledged is there afterwards, and the files load.
+
+use super::files::{Base, Folder, Names, whole_base};
+use super::load::{Event, Task};
+use super::log::push_command;
+use super::writer::{Job, Policy, Progress, Report, Writer};
+use crate::config::AppendFsync;
+use crate::persist::disk::{self, Disk, Open, Simulated};
+use crate::persist::load::{Options, Pace};
+use crate::stdx::hash::Seed;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Time between two steps, ms: a sync is due now and then.
+const STEP_MS: u64 = 400;
+
+fn names() -> Names {
+    Names::new("dir", "a.aof")
+}
+
+fn options() -> Options {
+    Options {
+        limits: crate::config::Config::default().limits(Seed::new(1, 2)),
+        now_ms: 0,
+        total: None,
+        databases: 16,
+        lfu: false,
+        keep_expired: true,
+        verify: true,
+        pace: Pace::default(),
+    }
+}
+
+/// The data set is a number: how many commands there were. A command tells which one it is, a base how many it stands for.
+struct Run {
+    disk: Simulated,
+    writer: Writer,
+    now_ms: u64,
+    /// The offset behind each command.
+    ends: Vec<u64>,
+    progress: Progress,
+    begun: Option<bool>,
+    finished: Option<bool>,
+}
+
+impl Run {
+    /// A server with an append-only file, or without one; `None` where it does not start.
+    fn start(disk: &Simulated, sync: AppendFsync, on: bool) -> Option<Self> {
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let mut writer = if on {
+            let mut folder = Folder::read(shared, names()).ok()?;
+            let opened = folder.open(b"", false).ok()?;
+            Writer::with_file(folder, opened, 0)
+        } else {
+            Writer::new(shared, names())
+        };
+        writer.add(Job::Follow(Policy { sync, rests: false, keeps_history: false }));
+        let progress = Progress::default();
+        let disk = disk.clone();
+        Some(Self {
+            disk,
+            writer,
+            now_ms: 0,
+            ends: Vec::new(),
+            progress,
+            begun: None,
+            finished: None,
+        })
+    }
+
+    fn append(&mut self) {
+        let mut bytes = Vec::new();
+        let number = (self.ends.len() + 1).to_string();
+        push_command(&mut bytes, &["command", &number]);
+        self.ends.push(self.ends.last().copied().unwrap_or(0) + bytes.len() as u64);
+        self.writer.add(Job::Append(bytes));
+        self.work();
+    }
+
+    fn work(&mut self) {
+        self.now_ms += STEP_MS;
+        for report in self.writer.work(self.now_ms) {
+            match report {
+                Report::Progress(progress) => self.progress = progress,
+                Report::Began(result) => self.begun = Some(result.is_ok()),
+                Report::Finished(result) => self.finished = Some(result.is_ok()),
+                Report::Failing(_) | Report::Healed => {}
+            }
+        }
+    }
+
+    /// A rewrite, during which so many commands come; whether there is a new base.
+    fn rewrite(&mut self, first: bool, commands: usize) -> bool {
+        let mut bytes = Vec::new();
+        push_command(&mut bytes, &["base", &self.ends.len().to_string()]);
+        (self.begun, self.finished) = (None, None);
+        self.writer.add(Job::Begin { first });
+        self.work();
+        (0..commands).for_each(|_| self.append());
+        let base = Base { temp: whole_base(1), snapshot: false };
+        let written = disk::replace(&self.disk, Path::new(&base.temp), Path::new("tmp"), &bytes);
+        if written.is_ok() && self.begun != Some(false) {
+            self.writer.add(Job::Finish { first, base });
+            self.work();
+        }
+        let mut patience = 100;
+        while written.is_ok()
+            && self.begun != Some(false)
+            && self.finished.is_none()
+            && patience > 0
+        {
+            self.work();
+            patience -= 1;
+        }
+        let ok = self.finished == Some(true);
+        if first && !ok {
+            self.writer.add(Job::GiveUp);
+            self.work();
+        }
+        ok
+    }
+
+    /// How many commands are whole before this offset.
+    fn until(&self, offset: u64) -> usize {
+        self.ends.iter().take_while(|end| **end <= offset).count()
+    }
+}
+
+/// What a server finds at its start: the number of commands.
+fn recover(disk: &Simulated) -> Result<usize, String> {
+    let folder = Folder::read(Arc::new(disk.clone()), names())?;
+    let task = Task { folder, cut_torn: true, options: options(), goes_on: None };
+    let mut count = 0;
+    task.run(&mut |event| {
+        let Event::Commands(commands) = event else { return true };
+        for (argv, _) in (0..commands.len()).filter_map(|number| commands.get(number)) {
+            let number: usize = std::str::from_utf8(argv.at(1)).unwrap().parse().unwrap();
+            assert!(argv.at(0) == b"base" || number == count + 1, "{number} behind {count}");
+            count = number;
+        }
+        true
+    })?;
+    Ok(count)
+}
+
+/// Two rewrites that succeed, one whose base fails, and commands before, between and behind; whether what is there
+/// afterwards was promised.
+fn script(run: &mut Run) -> bool {
+    (0..3).for_each(|_| run.append());
+    run.rewrite(false, 2);
+    run.append();
+    // Its base comes to nothing.
+    run.writer.add(Job::Begin { first: false });
+    run.append();
+    run.rewrite(false, 1);
+    (0..3).for_each(|_| run.append());
+    true
+}
+
+/// What must be there after the power failed, and after only the process was killed.
+fn check(run: &Run, what: &str) {
+    for kept in [0, 100, 255] {
+        let found = recover(&run.disk.after_crash(kept));
+        let found = found.unwrap_or_else(|why| panic!("{what}, {kept} kept: {why}"));
+        let synced = run.until(run.progress.synced);
+        assert!(found >= synced, "{what}, {kept} kept: {found} found, {synced} were synced");
+        assert!(found <= run.ends.len(), "{what}: {found}");
+    }
+    run.disk.heal();
+    let found = recover(&run.disk).unwrap_or_else(|why| panic!("{what}, killed: {why}"));
+    let written = run.until(run.progress.written);
+    assert!(found >= written, "{what}, killed: {found} found, {written} were written");
+}
+
+const POLICIES: [AppendFsync; 3] = [AppendFsync::Always, AppendFsync::Everysec, AppendFsync::No];
+
+/// Operations that change something in a run without failures.
+fn operations(sync: AppendFsync, on: bool, script: fn(&mut Run) -> bool) -> u64 {
+    let disk = Simulated::default();
+    let mut run = Run::start(&disk, sync, on).unwrap();
+    script(&mut run);
+    run.writer.end().unwrap();
+    disk.operations()
+}
+
+/// Lets the disk fail from each operation on, for ever.
+fn check_every_failure(on: bool, script: fn(&mut Run) -> bool) {
+    for sync in POLICIES {
+        for operation in 0..operations(sync, on, script) {
+            let disk = Simulated::default();
+            disk.fail_from(operation, ErrorKind::StorageFull);
+            let what = format!("{sync:?}, operation {operation}");
+            match Run::start(&disk, sync, on) {
+                Some(mut run) => {
+                    if !script(&mut run) {
+                        continue;
+                    }
+                    if sync == AppendFsync::Always {
+                        assert_eq!(run.progress.answerable, run.progress.synced, "{what}");
+                    }
+                    check(&run, &what);
+                }
+                None => {
+                    disk.heal();
+                    assert_eq!(recover(&disk), Ok(0), "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_whatever_operation_fails() {
+    check_every_failure(true, script);
+}
+
+#[test]
+fn the_first_rewrite_gives_a_file_or_none_whatever_operation_fails() {
+    check_every_failure(false, |run| {
+        run.append();
+        if run.rewrite(true, 2) {
+            return script(run);
+        }
+        // Where there is no append-only file nothing was promised. What the rewrite left is not taken for one, unless
+        // the manifest is there after all, and so is what it lists.
+        let found = recover(&run.disk);
+        assert!(found.is_ok() || found.is_err_and(|why| why.contains("no manifest")));
+        run.disk.heal();
+        assert!(run.rewrite(true, 1));
+        script(run)
+    });
+}
+
+#[test]
+fn a_disk_that_heals_gets_all_that_was_written_meanwhile() {
+    for sync in POLICIES {
+        for operation in 0..operations(sync, true, script) {
+            for failures in [1, 2, 5] {
+                let disk = Simulated::default();
+                let what = format!("{sync:?}, operations {operation} to +{failures}");
+                let last = operation + failures - 1;
+                disk.fail_between(operation, last, ErrorKind::StorageFull);
+                let Some(mut run) = Run::start(&disk, sync, true) else { continue };
+                script(&mut run);
+                (0..20).for_each(|_| run.work());
+                let ended = (0..=failures).any(|_| run.writer.end().is_ok());
+                assert!(ended, "{what}");
+                for kept in [0, 255] {
+                    assert_eq!(recover(&disk.after_crash(kept)), Ok(run.ends.len()), "{what}");
+                }
+                // The next start goes on with it.
+                let mut next = Run::start(&disk, sync, true).unwrap();
+                next.ends = vec![0; run.ends.len()];
+                next.append();
+                next.rewrite(false, 1);
+                assert_eq!(recover(&disk), Ok(run.ends.len() + 2), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_over_after_a_rewrite() {
+    let disk = Simulated::default();
+    let mut run = Run::start(&disk, AppendFsync::Always, true).unwrap();
+    script(&mut run);
+    let mut files = disk.list(Path::new("dir")).unwrap();
+    files.sort();
+    assert_eq!(files, ["a.aof.3.base.aof", "a.aof.4.incr.aof", "a.aof.manifest"]);
+    assert_eq!(disk.list(Path::new(".")).unwrap(), Vec::<String>::new());
+    let manifest = disk::read(&disk, Path::new("dir/a.aof.manifest")).unwrap();
+    let expected = "file a.aof.3.base.aof seq 3 type b\nfile a.aof.4.incr.aof seq 4 type i\n";
+    assert_eq!(String::from_utf8(manifest).unwrap(), expected);
+}
+
+fn put(disk: &Simulated, path: &str, text: &str) {
+    let mut file = disk.open(Path::new(path), Open::Create).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_file_of_before_redis_7_becomes_the_base_whatever_operation_fails() {
+    for operation in 0..10 {
+        let disk = Simulated::default();
+        put(&disk, "a.aof", "*2\r\n$7\r\ncommand\r\n$1\r\n1\r\n");
+        disk.fail_from(operation, ErrorKind::StorageFull);
+        let moved = recover(&disk).is_ok();
+        disk.heal();
+        assert_eq!(recover(&disk), Ok(1), "{operation}");
+        assert!(!moved || disk.list(Path::new(".")).unwrap().is_empty(), "{operation}");
+        let manifest = disk::read(&disk, Path::new("dir/a.aof.manifest")).unwrap();
+        assert_eq!(manifest, b"file a.aof seq 1 type b\n");
+    }
+}
+
+#[test]
+fn files_without_a_manifest_are_not_left_out() {
+    let disk = Simulated::default();
+    put(&disk, "dir/a.aof.1.incr.aof", "*1\r\n$1\r\nx\r\n");
+    let why = recover(&disk).unwrap_err();
+    assert!(why.contains("holds a.aof.1.incr.aof, but there is no manifest"), "{why}");
+    put(&disk, "dir/a.aof.1.incr.aof", "");
+    assert_eq!(recover(&disk), Ok(0));
+}
+
+#[test]
+fn leftovers_of_a_rewrite_are_removed_at_the_start() {
+    let disk = Simulated::default();
+    for name in
+        ["temp-rewriteaof-7.aof", "temp-rewriteaof-bg-7.aof", "dir/temp-a.aof.incr", "other"]
+    {
+        put(&disk, name, "x");
+    }
+    Run::start(&disk, AppendFsync::No, true).unwrap();
+    assert_eq!(disk.list(Path::new(".")).unwrap(), ["other"]);
+    let files = disk.list(Path::new("dir")).unwrap();
+    assert!(!files.iter().any(|name| name.starts_with("temp-")), "{files:?}");
+}
+
+/// Loads two increments; what is wrong with them, and what is left of the second.
+fn load_two(first: &str, second: &str) -> (Result<usize, String>, usize) {
+    let disk = Simulated::default();
+    put(&disk, "dir/1", first);
+    put(&disk, "dir/2", second);
+    put(&disk, "dir/a.aof.manifest", "file 1 seq 1 type i\nfile 2 seq 2 type i\n");
+    let found = recover(&disk);
+    assert_eq!(disk::read(&disk, Path::new("dir/1")).unwrap(), first.as_bytes());
+    (found, disk::read(&disk, Path::new("dir/2")).unwrap().len())
+}
+
+#[test]
+fn a_torn_end_is_cut_before_what_is_not_whole() {
+    let command = |n: usize| format!("*2\r\n$7\r\ncommand\r\n$1\r\n{n}\r\n");
+    let (one, two) = (command(1), command(2));
+    for cut in 1..two.len() {
+        let second = format!("{two}{}", &command(3)[..cut]);
+        assert_eq!(load_two(&one, &second), (Ok(2), two.len()), "{cut}");
+    }
+    // A file that was begun and not written to does not hide the end of the one before.
+    let disk = Simulated::default();
+    put(&disk, "dir/1", &one[..one.len() - 1]);
+    put(&disk, "dir/2", "");
+    put(&disk, "dir/a.aof.manifest", "file 1 seq 1 type i\nfile 2 seq 2 type i\n");
+    assert_eq!(recover(&disk), Ok(0));
+}
+
+#[test]
+fn other_damage_is_told_and_nothing_changed() {
+    let command = "*2\r\n$7\r\ncommand\r\n$1\r\n1\r\n";
+    let (found, len) = load_two(&command[..20], command);
+    let why = found.unwrap_err();
+    assert!(why.contains("1 ends inside the command at offset 0"), "{why}");
+    assert_eq!(len, command.len());
+    let bad = format!("{command}hello");
+    let (found, len) = load_two("", &bad);
+    let why = found.unwrap_err();
+    assert!(
+        why.starts_with("Bad file format reading the append only file 2: make a backup"),
+        "{why}"
+    );
+    assert!(why.ends_with("(a command begins with '*' at byte 24)"), "{why}");
+    assert_eq!(len, bad.len());
+}

@@ -1,0 +1,181 @@
+//! Snapshots while commands go on: what the file holds, and who waits for what.
+
+use larder::client::ClientId;
+use larder::config::Config;
+use larder::persist::disk::read;
+use larder::testing::InProcess;
+use std::path::Path;
+
+/// A server whose snapshots are taken step by step.
+struct Bench {
+    server: InProcess,
+    client: ClientId,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut server = InProcess::new(Config::default(), 1);
+        server.hold_snapshots();
+        let client = server.connect();
+        Self { server, client }
+    }
+
+    /// Sends one inline command; what is answered.
+    fn run(&mut self, line: &str) -> String {
+        let client = self.client;
+        self.run_as(client, line)
+    }
+
+    fn run_as(&mut self, client: ClientId, line: &str) -> String {
+        self.server.send(client, format!("{line}\r\n").as_bytes());
+        self.answers(client)
+    }
+
+    fn answers(&mut self, client: ClientId) -> String {
+        String::from_utf8(self.server.take_output(client)).unwrap()
+    }
+
+    /// A list, a set, a hash and a sorted set of so many elements, and two long strings: one as it was received, one
+    /// that grew.
+    fn fill(&mut self, elements: usize) {
+        for first in (0..elements).step_by(100) {
+            let numbers = first..elements.min(first + 100);
+            let words = |word: &dyn Fn(usize) -> String| {
+                numbers.clone().map(word).collect::<Vec<_>>().join(" ")
+            };
+            let texts = words(&|n| format!("{n}{}", "x".repeat(100)));
+            self.run(&format!("RPUSH list {texts}"));
+            self.run(&format!("SADD set {}", words(&|n| format!("m{n}"))));
+            self.run(&format!("HSET hash {}", words(&|n| format!("f{n} v{n}"))));
+            self.run(&format!("ZADD zset {}", words(&|n| format!("{n} z{n}"))));
+        }
+        let long = "0123456789abcdef".repeat(100_000);
+        self.server.send(
+            self.client,
+            format!("*3\r\n$3\r\nSET\r\n$6\r\nshared\r\n${}\r\n{long}\r\n", long.len()).as_bytes(),
+        );
+        self.run("SETRANGE grown 1500000 end");
+        self.run("HPEXPIRE hash 100000 FIELDS 2 f1 f2");
+        self.answers(self.client);
+    }
+
+    fn digest(&mut self) -> String {
+        self.run("DEBUG DIGEST")
+    }
+
+    fn file(&mut self) -> Vec<u8> {
+        let disk = self.server.server().persist.disk.clone();
+        read(&*disk, Path::new("dump.rdb")).expect("a file")
+    }
+}
+
+const BIG: &[&str] = &["list", "set", "hash", "zset", "shared", "grown"];
+
+/// A command that changes each of the big values.
+fn change(key: &str) -> String {
+    match key {
+        "list" => "RPUSH list last".to_owned(),
+        "set" => "SADD set other".to_owned(),
+        "hash" => "HSET hash other 1".to_owned(),
+        "zset" => "ZADD zset 1 other".to_owned(),
+        key => format!("APPEND {key} more"),
+    }
+}
+
+#[test]
+fn a_value_written_in_pieces_gives_the_file_that_one_written_at_once_gives() {
+    let mut pieces = Bench::new();
+    pieces.fill(5000);
+    pieces.run("BGSAVE");
+    pieces.server.take_snapshots();
+    let mut at_once = Bench::new();
+    at_once.fill(5000);
+    at_once.run("BGSAVE");
+    // Inside a transaction nobody waits: each value is written when it is about to change.
+    at_once.run("MULTI");
+    for key in BIG {
+        at_once.run(&change(key));
+    }
+    at_once.run("EXEC");
+    at_once.server.take_snapshots();
+    let sizes = (pieces.file().len(), at_once.file().len());
+    // The order of members differs, and with it what compression finds.
+    assert!(sizes.0.abs_diff(sizes.1) < sizes.0 / 100, "{sizes:?}");
+}
+
+#[test]
+fn who_would_change_a_big_value_waits_for_it_and_others_go_on() {
+    for key in BIG {
+        let mut bench = Bench::new();
+        bench.fill(5000);
+        let other = bench.server.connect();
+        bench.run("BGSAVE");
+        assert_eq!(bench.run(&change(key)), "", "{key}: it waits");
+        assert_eq!(bench.run_as(other, "SET small 1"), "+OK\r\n", "{key}: others go on");
+        assert_ne!(bench.run_as(other, &format!("TYPE {key}")), "", "{key}: readers go on");
+        let mut complete = false;
+        let mut answer = String::new();
+        while answer.is_empty() && !complete {
+            complete = bench.server.read_snapshot();
+            answer = bench.answers(bench.client);
+        }
+        assert_ne!(answer, "", "{key}: it is answered before the snapshot ends");
+    }
+}
+
+#[test]
+fn a_held_client_is_let_go_when_the_save_is_cancelled() {
+    let mut bench = Bench::new();
+    bench.fill(5000);
+    let other = bench.server.connect();
+    bench.run("BGSAVE");
+    assert_eq!(bench.run("RPUSH list last"), "");
+    assert_eq!(bench.run_as(other, "BGSAVE CANCEL"), "+Background saving cancelled\r\n");
+    bench.server.take_snapshots();
+    assert_eq!(bench.answers(bench.client), ":5001\r\n");
+    assert!(bench.run("INFO persistence").contains("rdb_last_bgsave_status:ok"));
+    assert_eq!(bench.run("BGSAVE CANCEL").get(..1), Some("-"));
+}
+
+#[test]
+fn a_save_that_is_cancelled_leaves_nothing_that_the_next_would_miss() {
+    let mut bench = Bench::new();
+    bench.fill(1000);
+    for round in 0..5 {
+        bench.run("BGSAVE");
+        bench.server.read_snapshot();
+        if round < 4 {
+            bench.run("BGSAVE CANCEL");
+        }
+        bench.server.take_snapshots();
+    }
+    let digest = bench.digest();
+    let mut other = Bench::new();
+    other.fill(1000);
+    other.run("BGSAVE");
+    other.server.take_snapshots();
+    assert_eq!(digest, other.digest());
+    assert!(bench.file().len().abs_diff(other.file().len()) < 1000);
+}
+
+#[test]
+fn writes_are_refused_after_a_save_that_failed_until_one_succeeds() {
+    let mut bench = Bench::new();
+    let disk = larder::persist::disk::Simulated::default();
+    bench.server.server().persist.disk = std::sync::Arc::new(disk.clone());
+    bench.run("SET k 1");
+    disk.fail_from(0, std::io::ErrorKind::StorageFull);
+    assert_eq!(bench.run("BGSAVE"), "+Background saving started\r\n");
+    bench.server.take_snapshots();
+    assert!(bench.run("SET k 2").starts_with("-MISCONF Redis is configured to save RDB snapshots"));
+    assert!(bench.run("PING").starts_with("-MISCONF "));
+    assert_eq!(bench.run("GET k"), "$1\r\n1\r\n");
+    assert!(bench.run("INFO persistence").contains("rdb_last_bgsave_status:err"));
+    disk.heal();
+    // The save points try again by themselves; the changes are counted still.
+    bench.run("CONFIG SET save '1 1'");
+    bench.server.advance(8_000);
+    bench.server.take_snapshots();
+    assert_eq!(bench.run("SET k 3"), "+OK\r\n");
+    assert!(bench.run("INFO persistence").contains("rdb_changes_since_last_save:1\r\n"));
+}
