@@ -3,12 +3,14 @@
 use super::decode::Decoder;
 use super::encode::Encoder;
 use super::load::load;
+use super::pieces::{Piece, Pieces, is_big};
 use super::save::save;
 use super::{Loaded, Saved};
 use crate::config::Config;
+use crate::ds::entry::NewValue;
 use crate::stdx::hash::Seed;
 use crate::stdx::lzf::Compressor;
-use crate::types::{Collection, End, FieldTtl, Hash, Limits, List, Set, Value, View, Zset};
+use crate::types::{Collection, End, Entry, FieldTtl, Hash, Limits, List, Set, Value, View, Zset};
 use proptest::prelude::*;
 
 const VERSIONS: [u16; 5] = [9, 10, 11, 12, 80];
@@ -170,5 +172,30 @@ proptest! {
         let fields: Vec<_> = elements.iter().zip(&deadlines)
             .map(|(name, deadline)| (name.clone(), name.clone(), *deadline)).collect();
         check(&hash(&fields, &limits), &limits);
+    }
+}
+
+#[test]
+fn big_values_in_pieces_are_the_same_in_every_version() {
+    let mut limits = limits();
+    limits.list_max_listpack_size = 20;
+    let names: Vec<_> = (0..3000).map(|n| format!("name:{n}").into_bytes()).collect();
+    let fields: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| (name.clone(), name.clone(), (n % 3 == 0).then_some(9000 + n as u64)))
+        .collect();
+    for value in [list(&names, &limits), hash(&fields, &limits)] {
+        let entry = Entry::new(b"k", NewValue::Other(value.clone()), None);
+        assert!(is_big(&entry, 11));
+        for version in VERSIONS.into_iter().filter(|version| is_big(&entry, *version)) {
+            let (mut out, mut pieces) = (Vec::new(), Pieces::default());
+            let mut encoder = Encoder::new(&mut out, None).for_version(version);
+            while pieces.write(&entry, &mut encoder) == Piece::More {}
+            let at_once = written(&value, version, false);
+            assert_eq!((out[0], &out[1..3]), (at_once[0], &b"\x01k"[..]));
+            out.drain(1..3);
+            assert_eq!(texts(&read(&out, version, &limits)), texts(&value), "version {version}");
+        }
     }
 }
