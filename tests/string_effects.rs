@@ -119,7 +119,8 @@ fn parts_and_many_propagate_as_received() {
 fn a_key_that_expired_is_deleted_before_it_is_set_anew() {
     let mut f = FedServer::default();
     f.run_told("SET k v PX 5");
-    f.server.server().keyspace.shared.now_ms += 10;
+    let shared = &mut f.server.server().keyspace.shared;
+    shared.set_now_us(shared.now_us + 10_000);
     let (events, fed) = f.run_told("SET k w PX 5");
     assert_eq!(events, "expired new set expire");
     assert_eq!(fed, "MULTI; DEL k; SET k w PXAT 1700000000015; EXEC");

@@ -35,7 +35,7 @@ fn each_write_is_fed_with_its_database() {
     let mut f = FedServer::default();
     assert_eq!(
         run(&mut f, "MULTI; SET a 1; SELECT 3; SET b 1; EXEC"),
-        "0:MULTI; 0:SET a 1; 3:SET b 1; 0:EXEC"
+        "0:MULTI; 0:SET a 1; 3:SET b 1; 3:EXEC"
     );
 }
 

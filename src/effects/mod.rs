@@ -2,27 +2,21 @@
 
 mod blocked;
 mod watch;
+mod writes;
 
 pub use blocked::{BlockedClients, GaveUp};
 pub use watch::WatchIndex;
+pub use writes::Op;
 
 use crate::client::ClientId;
 use crate::config::Undo;
 use crate::config::rewrite::Missing;
-
-/// One write as the AOF and the replicas see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Op {
-    /// The database it ran in.
-    pub db: u32,
-    /// Name and arguments.
-    pub argv: Vec<Vec<u8>>,
-}
+use writes::Writes;
 
 /// Takes every write, in order: the AOF and the replication backlog.
 pub trait Feed: std::fmt::Debug {
     /// One write.
-    fn feed(&mut self, op: &Op);
+    fn feed(&mut self, op: Op<'_>);
 }
 
 /// Asked for below, done by `net`.
@@ -107,9 +101,10 @@ pub struct Effects {
     pub watch: WatchIndex,
     /// Who waits for which keys.
     pub blocked: BlockedClients,
-    ops: Vec<Op>,
-    /// The form that the command running now gave itself; collected behind what expired under it.
-    rewritten: Option<Vec<Op>>,
+    writes: Writes,
+    /// The form that the command running now gave itself, if it did; collected behind what expired under it.
+    rewritten: Writes,
+    is_rewritten: bool,
     feeds: Vec<Box<dyn Feed>>,
     /// Writes are logged: [`Effects::deliver`] is given the log.
     logged: bool,
@@ -134,45 +129,63 @@ impl Effects {
     }
 
     /// How many writes were collected since they were last delivered.
+    #[inline]
     pub fn collected(&self) -> usize {
-        self.ops.len()
+        self.writes.len()
     }
 
     /// A write to propagate.
-    pub fn push(&mut self, op: Op) {
-        self.ops.push(op);
-    }
-
-    /// The running command propagates as `op` (and those given before), not as it was received.
-    pub fn rewrite(&mut self, op: Option<Op>) {
-        self.rewritten.get_or_insert_default().extend(op);
-    }
-
-    /// The running command's own form, if it gave one; asked once, after it.
     #[inline]
-    pub fn take_rewritten(&mut self) -> Option<Vec<Op>> {
-        self.rewritten.take()
+    pub fn push<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
+        self.writes.push(db, argv);
+    }
+
+    /// The running command propagates as `argv` (and what was given before), not as it was received; as nothing, if
+    /// that is all and it is empty.
+    pub fn rewrite(&mut self, db: u32, argv: &[&[u8]]) {
+        self.is_rewritten = true;
+        if !argv.is_empty() {
+            self.rewritten.push(db, argv.iter().copied());
+        }
+    }
+
+    /// Collects the running command's own form, if it gave one; whether it did. Asked once, after it.
+    #[inline]
+    pub fn collect_rewritten(&mut self) -> bool {
+        let is_rewritten = std::mem::take(&mut self.is_rewritten);
+        if is_rewritten {
+            self.writes.append(&mut self.rewritten);
+        }
+        is_rewritten
+    }
+
+    /// Forgets what was collected.
+    pub fn forget(&mut self) {
+        self.collect_rewritten();
+        self.writes.clear();
     }
 
     /// Hands the collected writes to the log and to every feed; several of one command are one transaction.
     pub fn deliver(&mut self, log: &mut dyn Feed) {
-        if self.ops.is_empty() {
-            return;
-        }
-        let word = |word: &str, db| Op { db, argv: vec![word.as_bytes().to_vec()] };
-        let mut ops = std::mem::take(&mut self.ops);
-        if let [first, .., last] = &ops[..] {
-            // They are in no database: none need be selected for them.
-            let (multi, exec) = (word("MULTI", first.db), word("EXEC", last.db));
-            ops.insert(0, multi);
-            ops.push(exec);
-        }
-        for op in &ops {
+        let Self { writes, feeds, .. } = self;
+        let several = writes.len() > 1;
+        let mut feed = |op: Op<'_>| {
             log.feed(op);
-            for feed in &mut self.feeds {
-                feed.feed(op);
+            feeds.iter_mut().for_each(|feed| feed.feed(op));
+        };
+        let mut last_db = 0;
+        for (number, op) in writes.iter().enumerate() {
+            // MULTI and EXEC are in no database: none need be selected for them.
+            if several && number == 0 {
+                feed(Op { db: op.db, request: b"*1\r\n$5\r\nMULTI\r\n" });
             }
+            feed(op);
+            last_db = op.db;
         }
+        if several {
+            feed(Op { db: last_db, request: b"*1\r\n$4\r\nEXEC\r\n" });
+        }
+        writes.clear();
     }
 
     /// Asks `net` for something.

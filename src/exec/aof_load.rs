@@ -227,7 +227,7 @@ impl Player {
         }
         s.clients.running(self.client).out.truncate(0);
         drop(s.keyspace.shared.take_changes());
-        drop(s.effects.take_rewritten());
+        s.effects.forget();
         Ok(())
     }
 

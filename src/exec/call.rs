@@ -3,8 +3,8 @@
 use super::{aof, blocked, gate, limits, multi, notable, settle, table};
 use crate::client::{ClientId, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
-use crate::effects::{Action, Op};
-use crate::keyspace::{Event, Keyspace};
+use crate::effects::{Action, Effects};
+use crate::keyspace::{Change, Event, Keyspace};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::Server;
 use crate::spec::{CommandId, Described, Table, flag};
@@ -211,36 +211,35 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
 
 /// Collects what the AOF and the replicas get of the command that just ran: the DELs of keys that
 /// expired under it, then the command, if it changed anything.
-#[cold]
+#[inline(never)]
 fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded: usize) {
     let before = s.effects.collected();
-    for op in expired_from(&s.keyspace, recorded) {
-        s.effects.push(op);
-    }
-    if let Some(rewritten) = s.effects.take_rewritten() {
-        rewritten.into_iter().for_each(|op| s.effects.push(op));
-    } else if s.keyspace.shared.dirty > dirty {
-        let db = s.clients.running(id).db;
-        s.effects.push(Op { db, argv: argv.iter().map(<[u8]>::to_vec).collect() });
+    collect_expired(&s.keyspace, recorded, &mut s.effects);
+    if !s.effects.collect_rewritten() && s.keyspace.shared.dirty > dirty {
+        s.effects.push(s.clients.running(id).db, argv.iter());
     }
     if s.effects.collected() > before {
         aof::wrote(s, id);
     }
 }
 
-/// What others get of the keys and fields that expired since change number `from`: their removal.
-pub(super) fn expired_from(keyspace: &Keyspace, from: usize) -> impl Iterator<Item = Op> {
-    let changes = keyspace.shared.recorded_from(from).iter();
-    changes.filter_map(|change| {
-        let name: &[u8] = match change.event {
-            Event::EXPIRED => b"DEL",
-            Event::HEXPIRED => b"HDEL",
-            _ => return None,
-        };
-        let fields = change.fields.iter().map(|field| field.to_vec());
-        let argv = [name.to_vec(), change.key.to_vec()].into_iter().chain(fields).collect();
-        Some(Op { db: change.db, argv })
-    })
+/// Collects what others get of the keys and fields that expired since change number `from`: their removal.
+pub(super) fn collect_expired(keyspace: &Keyspace, from: usize, effects: &mut Effects) {
+    for change in keyspace.shared.recorded_from(from) {
+        collect_if_expired(change, effects);
+    }
+}
+
+/// Collects the removal that a change tells of, if it does.
+pub(super) fn collect_if_expired(change: &Change, effects: &mut Effects) {
+    let name: &[u8] = match change.event {
+        Event::EXPIRED => b"DEL",
+        Event::HEXPIRED => b"HDEL",
+        _ => return,
+    };
+    let fields = change.fields.iter().map(|field| &**field);
+    let argv: Vec<&[u8]> = [name, &change.key].into_iter().chain(fields).collect();
+    effects.push(change.db, argv.into_iter());
 }
 
 /// Answers why a command did not run.

@@ -24,8 +24,9 @@ pub fn expire(s: &mut Server) -> bool {
     let removed = s.keyspace.expire_due(EXPIRE_SLICE);
     if s.effects.is_feeding() {
         // Each is a write of its own: that they fell due together makes them no transaction.
-        for op in call::expired_from(&s.keyspace, before).collect::<Vec<_>>() {
-            s.effects.push(op);
+        for number in before..s.keyspace.shared.recorded() {
+            let change = &s.keyspace.shared.recorded_from(number)[0];
+            call::collect_if_expired(change, &mut s.effects);
             s.deliver_writes();
         }
     }

@@ -5,6 +5,7 @@ mod error;
 mod out;
 mod parse;
 mod reply;
+pub mod request;
 
 pub use argv::{Argv, Span};
 pub use error::CmdError;

@@ -3,7 +3,7 @@
 use super::Server;
 use crate::client::{ClientId, Session};
 use crate::config::Config;
-use crate::effects::{Action, Effects, Op};
+use crate::effects::{Action, Effects};
 use crate::keyspace::{Db, KnownHash, Touch};
 use crate::persist::rdb::Dumper;
 use crate::resp::{Argv, Reply};
@@ -43,12 +43,9 @@ impl KeysCtx<'_> {
     /// What the AOF and the replicas get in place of the command as received; nothing, if `argv`
     /// is empty. Called several times it gives several commands, which become one transaction.
     pub fn propagate_as(&mut self, argv: &[&[u8]]) {
-        if !self.effects.is_feeding() {
-            return;
+        if self.effects.is_feeding() {
+            self.effects.rewrite(self.db.index(), argv);
         }
-        let argv: Vec<_> = argv.iter().map(|a| a.to_vec()).collect();
-        let op = (!argv.is_empty()).then(|| Op { db: self.db.index(), argv });
-        self.effects.rewrite(op);
     }
 }
 

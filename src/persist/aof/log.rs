@@ -6,6 +6,7 @@
 //! synced.
 
 use crate::effects::{Feed, Op};
+use crate::resp::request::push_command;
 
 /// Room for pending bytes that is kept from turn to turn.
 const KEPT: usize = 1 << 20;
@@ -80,7 +81,7 @@ impl Log {
 }
 
 impl Feed for Log {
-    fn feed(&mut self, op: &Op) {
+    fn feed(&mut self, op: Op<'_>) {
         if !self.on {
             return;
         }
@@ -93,46 +94,24 @@ impl Feed for Log {
         }
         if self.db != Some(op.db) {
             self.db = Some(op.db);
-            let db = itoa::Buffer::new().format(op.db).to_owned();
-            push_command(&mut self.pending, &[b"SELECT".as_slice(), db.as_bytes()]);
+            let mut digits = itoa::Buffer::new();
+            let select = [b"SELECT", digits.format(op.db).as_bytes()];
+            push_command(&mut self.pending, select.into_iter());
         }
-        push_command(&mut self.pending, &op.argv);
+        self.pending.extend_from_slice(op.request);
         self.end += (self.pending.len() - before) as u64;
     }
-}
-
-/// Appends a command as a client sends it.
-pub fn push_command<W: AsRef<[u8]>>(out: &mut Vec<u8>, argv: &[W]) {
-    push_count(out, b'*', argv.len());
-    for word in argv {
-        push_word(out, word.as_ref());
-    }
-}
-
-/// Appends the head of a command of so many words.
-pub fn push_head(out: &mut Vec<u8>, words: usize) {
-    push_count(out, b'*', words);
-}
-
-/// Appends one of its words.
-pub fn push_word(out: &mut Vec<u8>, word: &[u8]) {
-    push_count(out, b'$', word.len());
-    out.extend_from_slice(word);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn push_count(out: &mut Vec<u8>, kind: u8, count: usize) {
-    out.push(kind);
-    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn op(db: u32, words: &[&str]) -> Op {
-        Op { db, argv: words.iter().map(|word| word.as_bytes().to_vec()).collect() }
+    /// Feeds a command of these words.
+    fn feed(log: &mut Log, db: u32, words: &[&str]) {
+        let mut request = Vec::new();
+        push_command(&mut request, words.iter().map(|word| word.as_bytes()));
+        log.feed(Op { db, request: &request });
     }
 
     fn take(log: &mut Log) -> String {
@@ -144,16 +123,16 @@ mod tests {
     #[test]
     fn a_write_names_its_database_where_it_is_another_one() {
         let mut log = Log::default();
-        log.feed(&op(0, &["SET", "a", "1"]));
+        feed(&mut log, 0, &["SET", "a", "1"]);
         assert_eq!((take(&mut log).as_str(), log.end()), ("", 0), "nothing is collected while off");
         log.set_on(true);
-        log.feed(&op(3, &["DEL", "ab"]));
-        log.feed(&op(3, &["DEL", ""]));
+        feed(&mut log, 3, &["DEL", "ab"]);
+        feed(&mut log, 3, &["DEL", ""]);
         assert_eq!(log.end(), log.pending().len() as u64);
         let select = "*2 $6 SELECT $1 3 ";
         assert_eq!(take(&mut log), format!("{select}*2 $3 DEL $2 ab *2 $3 DEL $0  "));
         log.begin_file();
-        log.feed(&op(3, &["X"]));
+        feed(&mut log, 3, &["X"]);
         assert_eq!(take(&mut log), format!("{select}*1 $1 X "));
     }
 
@@ -163,10 +142,10 @@ mod tests {
         log.set_on(true);
         for now_ms in [7_999, 7_999, 8_000, 8_500] {
             log.set_time(Some(now_ms));
-            log.feed(&op(0, &["X"]));
+            feed(&mut log, 0, &["X"]);
         }
         log.set_time(None);
-        log.feed(&op(0, &["X"]));
+        feed(&mut log, 0, &["X"]);
         let x = "*1 $1 X ";
         let expected = format!("#TS:7 *2 $6 SELECT $1 0 {x}{x}#TS:8 {x}{x}{x}");
         assert_eq!(take(&mut log), expected);
@@ -176,10 +155,10 @@ mod tests {
     fn what_was_not_handed_over_is_forgotten_with_the_log() {
         let mut log = Log::default();
         log.set_on(true);
-        log.feed(&op(0, &["X"]));
+        feed(&mut log, 0, &["X"]);
         let handed_over = log.end();
         log.clear_pending();
-        log.feed(&op(0, &["Y"]));
+        feed(&mut log, 0, &["Y"]);
         log.set_on(false);
         assert_eq!((log.end(), log.has_pending()), (handed_over, false));
     }

@@ -1,6 +1,6 @@
 //! A data set as commands: the base of a log that is to be readable throughout, `aof-use-rdb-preamble no`.
 
-use super::log::{push_command, push_head, push_word};
+use crate::resp::request::{push_command, push_head, push_word};
 use crate::stdx::num::f64_shortest_text;
 use crate::types::{Collection, Entry, Hash, List, Set, Str, Value, View, Zset};
 
@@ -11,7 +11,7 @@ const START_OF_TIME: u64 = 0;
 
 /// Appends the command that selects a database.
 pub fn select(out: &mut Vec<u8>, db: u32) {
-    push_command(out, &[b"SELECT", itoa::Buffer::new().format(db).as_bytes()]);
+    push_command(out, [b"SELECT", itoa::Buffer::new().format(db).as_bytes()].into_iter());
 }
 
 /// Appends the commands that make an entry.
@@ -19,12 +19,12 @@ pub fn entry(out: &mut Vec<u8>, entry: &Entry) {
     let mut digits = itoa::Buffer::new();
     let key = entry.key();
     if let Some(text) = Str::of(entry) {
-        push_command(out, &[b"SET", key, text.bytes(&mut digits)]);
+        push_command(out, [b"SET", key, text.bytes(&mut digits)].into_iter());
     } else if let Some(value) = entry.other() {
         collection(out, key, value);
     }
     if let Some(deadline) = entry.deadline() {
-        push_command(out, &[b"PEXPIREAT", key, digits.format(deadline).as_bytes()]);
+        push_command(out, [b"PEXPIREAT", key, digits.format(deadline).as_bytes()].into_iter());
     }
 }
 
@@ -106,6 +106,6 @@ fn hash(out: &mut Vec<u8>, key: &[u8], hash: &Hash) {
         let Some(deadline) = field.deadline else { continue };
         let name = field.name.bytes(&mut name_digits);
         let at = digits.format(deadline).as_bytes();
-        push_command(out, &[b"HPEXPIREAT", key, at, b"FIELDS", b"1", name]);
+        push_command(out, [b"HPEXPIREAT", key, at, b"FIELDS", b"1", name].into_iter());
     }
 }

@@ -3,11 +3,11 @@
 
 use super::files::{Base, Folder, Names, whole_base};
 use super::load::{Event, Task};
-use super::log::push_command;
 use super::writer::{Job, Policy, Progress, Report, Writer};
 use crate::config::AppendFsync;
 use crate::persist::disk::{self, Disk, Open, Simulated};
 use crate::persist::load::{Options, Pace};
+use crate::resp::request::push_command;
 use crate::stdx::hash::Seed;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -73,7 +73,7 @@ impl Run {
     fn append(&mut self) {
         let mut bytes = Vec::new();
         let number = (self.ends.len() + 1).to_string();
-        push_command(&mut bytes, &["command", &number]);
+        push_command(&mut bytes, [b"command", number.as_bytes()].into_iter());
         self.ends.push(self.ends.last().copied().unwrap_or(0) + bytes.len() as u64);
         self.writer.add(Job::Append(bytes));
         self.work();
@@ -94,7 +94,8 @@ impl Run {
     /// A rewrite, during which so many commands come; whether there is a new base.
     fn rewrite(&mut self, first: bool, commands: usize) -> bool {
         let mut bytes = Vec::new();
-        push_command(&mut bytes, &["base", &self.ends.len().to_string()]);
+        let count = self.ends.len().to_string();
+        push_command(&mut bytes, [b"base", count.as_bytes()].into_iter());
         (self.begun, self.finished) = (None, None);
         self.writer.add(Job::Begin { first });
         self.work();
