@@ -78,7 +78,9 @@ pub(super) async fn run_log(door: Door) {
             slice = door.enter(|s| player.take(s, &mut event));
             tokio::task::yield_now().await;
         }
-        if let (Event::All, Some(told)) = (&event, all_taken.take_if(|_| slice == Slice::Whole)) {
+        if matches!(event, Event::All)
+            && let Some(told) = all_taken.take()
+        {
             // The thread waits for this.
             let _ = told.send(());
         }
