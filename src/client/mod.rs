@@ -5,6 +5,7 @@ mod pause;
 mod session;
 mod slab;
 mod subscriptions;
+mod tracking;
 mod transaction;
 mod wait;
 
@@ -15,5 +16,6 @@ pub use session::{
 };
 pub use slab::{ClientId, Clients};
 pub use subscriptions::{Subscriptions, Topic};
+pub use tracking::{PrefixSet, Redirect, Tracking, TrackingMode};
 pub use transaction::Transaction;
 pub use wait::{KeysWait, Wait};

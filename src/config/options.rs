@@ -109,7 +109,7 @@ options! {
     "enable-module-command", WORD, [IMMUTABLE], Now;
     /// Most keys remembered for client-side caching; 0 for no bound.
     tracking_table_max_keys: u64 = 1_000_000;
-    "tracking-table-max-keys", LONG, [], Later;
+    "tracking-table-max-keys", LONG, [], Now;
 
     // TLS.
 

@@ -1,14 +1,17 @@
 //! What follows from a command: operations to propagate, and things only `net` can do.
 
 mod blocked;
+mod tracking;
 mod watch;
 
 pub use blocked::{BlockedClients, GaveUp};
+pub use tracking::{Spent, TrackingIndex};
 pub use watch::WatchIndex;
 
 use crate::client::ClientId;
 use crate::config::Undo;
 use crate::config::rewrite::Missing;
+use crate::stdx::hash::Seed;
 
 /// One write as the AOF and the replicas see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,12 +83,14 @@ pub struct EndHow {
 }
 
 /// What the commands since the last settling caused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Effects {
     /// Who watches which keys.
     pub watch: WatchIndex,
     /// Who waits for which keys.
     pub blocked: BlockedClients,
+    /// Who may have which keys in a cache.
+    pub tracking: TrackingIndex,
     ops: Vec<Op>,
     /// The form that the command running now gave itself; collected behind what expired under it.
     rewritten: Option<Vec<Op>>,
@@ -94,6 +99,19 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Nothing was caused, and nobody waits for anything. Keys will be hashed under `seed`.
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            watch: WatchIndex::default(),
+            blocked: BlockedClients::default(),
+            tracking: TrackingIndex::new(seed),
+            ops: Vec::new(),
+            rewritten: None,
+            feeds: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
     /// Adds a taker of writes.
     pub fn add_feed(&mut self, feed: Box<dyn Feed>) {
         self.feeds.push(feed);

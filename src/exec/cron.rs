@@ -1,6 +1,6 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{blocked, call, limits, notable, pause, save, settle};
+use super::{blocked, call, limits, notable, pause, save, settle, tracking};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -28,7 +28,8 @@ pub fn expire(s: &mut Server) -> bool {
             s.effects.deliver();
         }
     }
-    settle::settle(s);
+    settle::settle(s, None);
+    tracking::end_turn(s, None);
     s.stats.expire_nanos += notable::lasted(s, "expire-cycle", began);
     removed == EXPIRE_SLICE
 }
@@ -62,6 +63,7 @@ pub fn tick(s: &mut Server) {
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
     look_at_clients(s, now);
+    tracking::tick(s);
     save::tick(s);
 }
 

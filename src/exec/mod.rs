@@ -21,4 +21,5 @@ pub mod settle;
 pub mod shutdown;
 pub mod snapshot;
 pub mod table;
+pub mod tracking;
 pub mod turn;

@@ -19,7 +19,7 @@ fn class_flag(class: EventClass) -> Option<NotifyFlags> {
         EventClass::KeyMiss => NotifyFlags::KEY_MISS,
         EventClass::Overwritten => NotifyFlags::OVERWRITTEN,
         EventClass::TypeChanged => NotifyFlags::TYPE_CHANGED,
-        EventClass::Silent | EventClass::Database => return None,
+        EventClass::Silent | EventClass::Database | EventClass::Flushed => return None,
     })
 }
 

@@ -44,6 +44,8 @@ pub enum Listener {
     /// `notify-keyspace-events` names the classes that tell of values overwritten, which are recorded
     /// for nobody else.
     Overwrites = 16,
+    /// A client tracks keys.
+    Tracking = 32,
 }
 
 /// Counters of the keyspace.
@@ -290,6 +292,13 @@ impl Shared {
         };
         if let Some(database) = unneeded {
             self.discard_database(Box::new(database));
+        }
+    }
+
+    /// One database or all are empty now, and perhaps were so before.
+    pub(super) fn tell_flushed(&mut self) {
+        if self.has_listener(Listener::Tracking) {
+            self.tell(0, b"", Event::FLUSHED);
         }
     }
 

@@ -85,7 +85,7 @@ impl Server {
         let mut server = Self {
             keyspace: Keyspace::new(config.databases as usize, hash_seed),
             clients: Clients::default(),
-            effects: Effects::default(),
+            effects: Effects::new(hash_seed),
             stats,
             limits: config.limits(hash_seed),
             config,

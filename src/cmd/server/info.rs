@@ -6,6 +6,7 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{Group, Spec, acl, arg, flag};
+use crate::stats::Stats;
 use crate::stdx::fields::Fields;
 
 /// These commands.
@@ -129,6 +130,8 @@ fn stats(s: &Server, out: &mut Fields) {
     s.stats.traffic_info(out);
     s.keyspace.shared.stats.info(out, s.stats.expire_nanos);
     s.pubsub.info(out);
+    Stats::absent_info(out);
+    s.effects.tracking.info(out);
     s.stats.work_info(out);
 }
 
