@@ -1,6 +1,7 @@
 //! Client sessions: who is connected, what they asked for, what waits to be sent to them.
 
 mod info;
+mod memory;
 mod pause;
 mod session;
 mod slab;

@@ -183,6 +183,12 @@ impl Query {
         let receiving = self.receiving.as_ref().map_or(0, |(bytes, _)| bytes.len());
         self.running.max(self.buf.len()) + apart + receiving
     }
+
+    /// Bytes read and not parsed: of an argument that is received apart, the argument alone.
+    pub fn unparsed(&self) -> usize {
+        let receiving = self.receiving.as_ref().map(|(bytes, _)| bytes.len());
+        receiving.unwrap_or_else(|| self.held())
+    }
 }
 
 /// One client.
@@ -234,6 +240,8 @@ pub struct Session {
     pub last_command: Option<crate::spec::CommandId>,
     /// Bytes and commands.
     pub traffic: Traffic,
+    /// Bytes that `Clients` counted of it for `maxmemory-clients`; 0 where they are not counted.
+    pub counted: usize,
     /// It was woken to go on with the input it holds.
     pub resumed: bool,
     /// Wakes its connection's task.
@@ -267,6 +275,7 @@ impl Session {
             active_ms: now_ms,
             last_command: None,
             traffic: Traffic::default(),
+            counted: 0,
             resumed: false,
             waker: None,
         }

@@ -91,7 +91,7 @@ options! {
     "proto-max-bulk-len", memory(1 << 20, i64::MAX as u64), [], Now;
     /// Most memory of all clients together.
     maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0);
-    "maxmemory-clients", Rule::MemoryOrPercent, [], Later;
+    "maxmemory-clients", Rule::MemoryOrPercent, [], Now;
     /// Number of threads for reading and writing.
     io_threads: u32 = 1;
     "io-threads", int(1, 128), [IMMUTABLE], Never;

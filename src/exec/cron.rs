@@ -1,6 +1,6 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{blocked, call, limits, notable, pause, save, settle, tracking};
+use super::{blocked, call, evict_clients, limits, notable, pause, save, settle, tracking};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -72,7 +72,9 @@ pub fn tick(s: &mut Server) {
 fn look_at_clients(s: &mut Server, now: u64) {
     let ticks = s.config.hz.max(1) as usize;
     let share = s.clients.slots().div_ceil(ticks).max(CLIENTS_SLICE);
-    for id in s.clients.next_slice(share) {
+    let looked_at = s.clients.next_slice(share);
+    evict_clients::tick(s, &looked_at);
+    for id in looked_at {
         close_if_idle(s, id, now);
         let Some(session) = s.clients.get(id) else { continue };
         // Its output may be above the soft limit for too long though no more is written to it.

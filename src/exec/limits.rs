@@ -1,5 +1,6 @@
 //! Bounds on what clients make the server hold, and output that goes to others than the caller.
 
+use super::evict_clients;
 use crate::client::{ClientId, Closing, Kind};
 use crate::resp::{Argv, Span};
 use crate::server::Server;
@@ -12,6 +13,7 @@ use std::fmt::Write;
 #[inline]
 pub fn check_output(s: &mut Server, id: ClientId) {
     let now = s.now_ms();
+    evict_clients::output_waits(s, id);
     let Some(session) = s.clients.get_mut(id) else { return };
     let held = session.out.len();
     s.stats.largest_output = s.stats.largest_output.max(held);
@@ -40,11 +42,11 @@ pub fn check_output(s: &mut Server, id: ClientId) {
 }
 
 /// Closes a client whose unfinished input is past client-query-buffer-limit, or what a request can
-/// have at most; whether it was.
+/// have at most, or with which all clients hold more than `maxmemory-clients`; whether it was.
 pub fn query_too_long(s: &mut Server, id: ClientId, held: usize) -> bool {
     s.stats.largest_input = s.stats.largest_input.max(held);
     if held as u64 <= s.config.client_query_buffer_limit.min(Span::BUFFER_MAX as u64) {
-        return false;
+        return !evict_clients::input_grew(s, id, held);
     }
     s.stats.query_limit_closed += 1;
     let Some(session) = s.clients.get_mut(id) else { return true };

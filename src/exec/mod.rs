@@ -7,6 +7,7 @@ pub mod blocked;
 pub mod call;
 pub mod clients;
 pub mod cron;
+pub mod evict_clients;
 pub mod gate;
 pub mod held;
 pub mod limits;

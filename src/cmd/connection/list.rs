@@ -304,7 +304,7 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
         subscriptions(Topic::Pattern),
         subscriptions(Topic::Shard),
         c.transaction.as_ref().map_or(-1, |t| t.len() as i64),
-        c.query.held(),
+        c.query.unparsed(),
         c.query.buf.capacity() - c.query.buf.len(),
         c.transaction.as_ref().map_or(0, |t| t.memory()),
         c.out.tail_capacity(),
