@@ -17,7 +17,7 @@ mod prefixes;
 mod seats;
 mod table;
 
-use crate::client::{ClientId, Clients, Session, Tracking, TrackingMode};
+use crate::client::{ClientId, Clients, Session, Tracking, TrackingMode, Wait};
 use crate::ds::dict::Keyed;
 use crate::keyspace::{Change, EventClass};
 use crate::resp::Resp;
@@ -47,6 +47,8 @@ pub struct TrackingIndex {
     seats: Seats,
     prefixes: Prefixes,
     pending: Vec<Notice>,
+    /// Messages to clients that wait for the reply that comes before.
+    put_off: Vec<Notice>,
     /// How many of the changes recorded and not settled yet were taken note of.
     noted: usize,
     /// Where the walk that looks for clients that have gone is.
@@ -73,6 +75,7 @@ impl TrackingIndex {
             seats: Seats::default(),
             prefixes: Prefixes::default(),
             pending: Vec::new(),
+            put_off: Vec::new(),
             noted: 0,
             cursor: 0,
             spent: Vec::new(),
@@ -132,6 +135,7 @@ impl TrackingIndex {
     /// A client has gone. The walk through the table finds what it has read.
     pub fn leave(&mut self, id: ClientId, session: &mut Session) {
         self.end(id, session);
+        self.put_off.retain(|notice| notice.to != id);
         if let Some(seat) = session.tracking_seat.take() {
             self.seats.leave(seat);
         }
@@ -236,15 +240,25 @@ impl TrackingIndex {
         let pending = std::mem::take(&mut self.pending);
         let mut post = Post { clients, actor, reached: Vec::new() };
         let (own, others): (Vec<_>, Vec<_>) =
-            pending.iter().partition(|notice| Some(notice.to) == actor);
-        for of_key in others.chunk_by(|a, b| a.key == b.key).chain(own.chunk_by(|_, _| false)) {
-            let key = of_key[0].key.as_ref().map(|key| [&**key]);
-            let mut invalidation = Invalidation::new(key.as_ref().map(|key| &key[..]));
-            for notice in of_key {
-                post.send(notice.to, &mut invalidation);
-            }
+            pending.into_iter().partition(|notice| Some(notice.to) == actor);
+        post.send_all(&others);
+        let session = actor.and_then(|actor| post.clients.get(actor));
+        if session.is_some_and(|session| matches!(session.wait, Some(Wait::Process))) {
+            self.put_off.extend(own);
+        } else {
+            post.send_all(&own);
         }
         post.reached
+    }
+
+    /// A client that waited has its reply: what was put off follows.
+    pub fn answered(&mut self, id: ClientId, clients: &mut Clients) {
+        if !self.put_off.is_empty() {
+            let put_off = std::mem::take(&mut self.put_off).into_iter();
+            let (own, others): (Vec<_>, Vec<_>) = put_off.partition(|notice| notice.to == id);
+            self.put_off = others;
+            Post { clients, actor: None, reached: Vec::new() }.send_all(&own);
+        }
     }
 
     /// Sends what waits for the end of a turn; answers whose output grew.
@@ -314,6 +328,15 @@ struct Post<'a> {
 }
 
 impl Post<'_> {
+    /// Sends messages; those in a row about one key are encoded once.
+    fn send_all(&mut self, notices: &[Notice]) {
+        for of_key in notices.chunk_by(|a, b| a.key == b.key) {
+            let key = of_key[0].key.as_ref().map(|key| [&**key]);
+            let mut invalidation = Invalidation::new(key.as_ref().map(|key| &key[..]));
+            of_key.iter().for_each(|notice| self.send(notice.to, &mut invalidation));
+        }
+    }
+
     /// Sends a message to who tracks, or to whom that client redirects it.
     fn send(&mut self, to: ClientId, invalidation: &mut Invalidation<'_>) {
         let redirect = match self.clients.get(to).and_then(|session| session.tracking.as_ref()) {
