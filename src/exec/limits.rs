@@ -2,12 +2,35 @@
 
 use super::evict_clients;
 use crate::client::{ClientId, Closing, Kind};
-use crate::resp::{Argv, Span};
+use crate::config::Config;
+use crate::config::special::OutputLimit;
+use crate::resp::{Argv, Out, Span};
 use crate::server::Server;
 use crate::spec::{Spec, flag};
 use crate::stdx::words::push_quoted;
 use bytes::Bytes;
 use std::fmt::Write;
+
+/// Closes a client whose turn made its output longer than its class may ever have waiting, before any of it
+/// is sent: how fast the client reads decides nothing here.
+#[inline]
+pub fn end_turn(s: &mut Server, id: ClientId) {
+    let session = s.clients.running(id);
+    let hard = limit_of(&s.config, session.kind).hard;
+    if hard > 0 && session.out.len() as u64 >= hard {
+        check_output(s, id);
+    }
+}
+
+#[inline]
+fn limit_of(config: &Config, kind: Kind) -> OutputLimit {
+    let limits = &config.client_output_buffer_limit;
+    match kind {
+        Kind::Normal | Kind::Primary => limits.normal,
+        Kind::Replica => limits.replica,
+        Kind::Pubsub => limits.pubsub,
+    }
+}
 
 /// Closes a client whose output is past its class's limits.
 #[inline]
@@ -17,12 +40,7 @@ pub fn check_output(s: &mut Server, id: ClientId) {
     let Some(session) = s.clients.get_mut(id) else { return };
     let held = session.out.len();
     s.stats.largest_output = s.stats.largest_output.max(held);
-    let limits = &s.config.client_output_buffer_limit;
-    let limit = match session.kind {
-        Kind::Normal | Kind::Primary => limits.normal,
-        Kind::Replica => limits.replica,
-        Kind::Pubsub => limits.pubsub,
-    };
+    let limit = limit_of(&s.config, session.kind);
     let hard = limit.hard > 0 && held as u64 >= limit.hard;
     let over_soft = limit.soft > 0 && held as u64 >= limit.soft;
     let since = over_soft.then(|| *session.soft_limit_since_ms.get_or_insert(now));
@@ -31,6 +49,8 @@ pub fn check_output(s: &mut Server, id: ClientId) {
     let soft = since.is_some_and(|since| now.saturating_sub(since) > soft_ms);
     if (hard || soft) && session.closing != Some(Closing::Now) {
         session.close(Closing::Now);
+        // Nor is any of it sent: whoever reads half a reply could take it for a whole one.
+        session.out = Out::default();
         session.wake();
         s.stats.output_limit_closed += 1;
         tracing::warn!(

@@ -28,6 +28,10 @@ enum Filter {
     Capa(Vec<u8>),
 }
 
+/// Of the output that waits, so many bytes are shown as `obl`, the rest as `omem`: there is no such line in larder,
+/// but who watches for slow readers watches `omem`.
+const OUTPUT_SHOWN_FIRST: usize = 16 << 10;
+
 /// Every letter that CLIENT LIST's `flags` may show.
 const FLAGS: &[u8] = b"ABbcdeIiMNOPrStTUuxeg";
 
@@ -309,9 +313,9 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
         c.transaction.as_ref().map_or(0, |t| t.memory()),
         c.out.tail_capacity(),
         c.out.tail_capacity(),
-        c.out.tail_len(),
-        c.out.segments(),
-        c.out.sealed_len(),
+        c.out.len().min(OUTPUT_SHOWN_FIRST),
+        c.out.segments() + usize::from(c.out.len() > OUTPUT_SHOWN_FIRST),
+        c.out.len().saturating_sub(OUTPUT_SHOWN_FIRST),
         c.memory(),
         tracking::redirect(c),
         if c.resp == Resp::V3 { 3 } else { 2 },
