@@ -9,7 +9,8 @@ pub struct Change {
     pub key: Box<[u8]>,
     /// What happened.
     pub event: Event,
-    /// The fields that expired, where that happened to a hash and somebody takes writes.
+    /// The fields of a hash that it is about: those that expired, and others where somebody listens to
+    /// fields.
     pub fields: Vec<Box<[u8]>>,
 }
 

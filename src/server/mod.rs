@@ -127,9 +127,12 @@ impl Server {
         };
         self.stats.configure(&self.config);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
+        let channels = channels.union(NotifyFlags::SUBKEYS);
         let flags = self.config.notify_keyspace_events;
         let wanted = flags.intersects(channels);
         self.keyspace.shared.listen(Listener::Notifications, wanted);
+        let fields = flags.intersects(NotifyFlags::SUBKEYS) && flags.contains(NotifyFlags::HASH);
+        self.keyspace.shared.listen(Listener::Fields, fields);
         let overwrites = NotifyFlags::OVERWRITTEN.union(NotifyFlags::TYPE_CHANGED);
         let wanted = wanted && flags.intersects(overwrites);
         self.keyspace.shared.listen(Listener::Overwrites, wanted);
