@@ -4,7 +4,7 @@ use super::{blocked, gate, limits, multi, notable, settle, table, tracking};
 use crate::client::{ClientId, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
 use crate::effects::{Action, Op};
-use crate::keyspace::{Event, Keyspace};
+use crate::keyspace::{Event, Keyspace, Listener};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::Server;
 use crate::spec::{CommandId, Described, Table, flag};
@@ -147,7 +147,7 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     if !s.monitors.is_empty() {
         limits::tell_monitors(s, id, spec, argv);
     }
-    if s.effects.tracking.is_on() {
+    if s.keyspace.shared.has_listener(Listener::Tracking) {
         tracking::note(s, id, command, argv);
     }
     if s.effects.is_feeding() && !spec.flags.has(flag::COMPOSITE) {
@@ -177,7 +177,7 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
     if nanos >= s.stats.watch.nanos {
         notable::took_long(s, id, command, argv, nanos);
     }
-    if s.effects.tracking.is_on() {
+    if s.keyspace.shared.has_listener(Listener::Tracking) {
         tracking::note(s, id, command, argv);
     }
     if s.effects.is_feeding() {

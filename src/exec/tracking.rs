@@ -61,9 +61,10 @@ pub(super) fn deliver(s: &mut Server, changes: &[Change], actor: Option<ClientId
     let Server { clients, effects, keyspace, .. } = s;
     if keyspace.shared.has_listener(Listener::Tracking) {
         effects.tracking.note(changes, actor, clients);
-        effects.tracking.settled();
         keyspace.shared.listen(Listener::Tracking, effects.tracking.is_on());
     }
+    // Whether or not anybody tracks still: the transaction may have ended that.
+    effects.tracking.settled();
     if effects.tracking.has_pending() {
         let reached = effects.tracking.deliver(actor, clients);
         reached.into_iter().for_each(|client| limits::check_output(s, client));

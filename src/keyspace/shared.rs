@@ -166,6 +166,7 @@ impl Shared {
     }
 
     /// Whether changes are recorded for `who`.
+    #[inline]
     pub fn has_listener(&self, who: Listener) -> bool {
         self.listeners & who as u8 != 0
     }
