@@ -8,7 +8,7 @@ use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
-use crate::persist::aof::read::{Commands, Reader};
+use crate::persist::aof::batch::{CommandFile, Commands};
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
 use crate::persist::snapshot::write;
@@ -367,7 +367,7 @@ impl Recorder {
 impl Feed for Recorder {
     fn feed(&mut self, op: Op<'_>) {
         let mut commands = Commands::default();
-        let read = Reader::new(op.request, 0).next(&mut commands);
+        let read = CommandFile::new(op.request, 0).next(&mut commands);
         assert!(matches!(read, Ok(true)), "a whole command is fed");
         let (argv, _) = commands.get(0).expect("it was read");
         let words: Vec<_> = argv.iter().map(|word| word.escape_ascii().to_string()).collect();

@@ -31,7 +31,7 @@ impl Clients {
         out.put("cluster_connections", 0);
         out.put("maxclients", maxclients);
         out.put("blocked_clients", count(super::Session::is_waiting));
-        out.put("tracking_clients", 0);
+        out.put("tracking_clients", count(|c| c.tracking.is_some()));
         out.put("pubsub_clients", count(|c| c.kind == Kind::Pubsub));
         out.put("watching_clients", count(|c| !c.watched.is_empty()));
         out.put("clients_in_timeout_table", keys.with_deadline);

@@ -1,10 +1,12 @@
 //! Client sessions: who is connected, what they asked for, what waits to be sent to them.
 
 mod info;
+mod memory;
 mod pause;
 mod session;
 mod slab;
 mod subscriptions;
+mod tracking;
 mod transaction;
 mod wait;
 
@@ -15,5 +17,6 @@ pub use session::{
 };
 pub use slab::{ClientId, Clients};
 pub use subscriptions::{Subscriptions, Topic};
+pub use tracking::{PrefixSet, Redirect, Tracking, TrackingMode};
 pub use transaction::Transaction;
 pub use wait::{KeysWait, SyncWait, Wait};

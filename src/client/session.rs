@@ -1,6 +1,6 @@
 //! One client's session.
 
-use super::{KeysWait, Subscriptions, SyncWait, Transaction, Wait};
+use super::{KeysWait, Subscriptions, SyncWait, Tracking, Transaction, Wait};
 use crate::resp::{Out, Parser, Reply, Resp};
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
@@ -185,6 +185,12 @@ impl Query {
         let receiving = self.receiving.as_ref().map_or(0, |(bytes, _)| bytes.len());
         self.running.max(self.buf.len()) + apart + receiving
     }
+
+    /// Bytes read and not parsed: of an argument that is received apart, the argument alone.
+    pub fn unparsed(&self) -> usize {
+        let receiving = self.receiving.as_ref().map(|(bytes, _)| bytes.len());
+        receiving.unwrap_or_else(|| self.held())
+    }
 }
 
 /// One client.
@@ -222,6 +228,10 @@ pub struct Session {
     pub watched: Vec<WatchedKey>,
     /// What it is subscribed to; `pubsub::Pubsub` keeps this.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// CLIENT TRACKING; `effects::TrackingIndex` keeps this.
+    pub tracking: Option<Box<Tracking>>,
+    /// Its number among those whose reads are remembered; `effects::TrackingIndex` keeps this.
+    pub tracking_seat: Option<u32>,
     /// Names it gave itself.
     pub names: Option<Box<Names>>,
     /// When it connected, ms since the epoch.
@@ -234,6 +244,8 @@ pub struct Session {
     pub traffic: Traffic,
     /// Its writes are all in the log up to this offset.
     pub wrote_to: u64,
+    /// Bytes that `Clients` counted of it for `maxmemory-clients`; 0 where they are not counted.
+    pub counted: usize,
     /// It was woken to go on with the input it holds.
     pub resumed: bool,
     /// Wakes its connection's task.
@@ -260,12 +272,15 @@ impl Session {
             transaction: None,
             watched: Vec::new(),
             subscriptions: None,
+            tracking: None,
+            tracking_seat: None,
             names: None,
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
             traffic: Traffic::default(),
             wrote_to: 0,
+            counted: 0,
             resumed: false,
             waker: None,
         }
@@ -370,18 +385,20 @@ impl Session {
     }
 
     /// Bytes of memory the session holds: itself, its input, its output, its names, what it queued,
-    /// watches and is subscribed to.
+    /// watches, tracks and is subscribed to.
     pub fn memory(&self) -> usize {
         let names = self.names.as_ref().map_or(0, |n| {
             size_of::<Names>() + n.name.capacity() + n.lib_name.capacity() + n.lib_ver.capacity()
         });
         let transaction = self.transaction.as_ref().map_or(0, |t| t.memory());
         let subscriptions = self.subscriptions.as_ref().map_or(0, |s| s.memory());
+        let tracking = self.tracking.as_ref().map_or(0, |t| t.memory());
         let keys: usize = self.watched.iter().map(|watched| watched.key.len()).sum();
         size_of::<Self>()
             + transaction
             + self.keys_wait().map_or(0, KeysWait::memory)
             + subscriptions
+            + tracking
             + self.watched.capacity() * size_of::<WatchedKey>()
             + keys
             + self.query.buf.capacity()

@@ -1,6 +1,7 @@
 //! Sessions by slot and generation.
 
 use super::Session;
+use super::memory::MemoryAccount;
 
 /// A client: its slot, and which of the slot's successive tenants it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +25,7 @@ pub struct Clients {
     next_number: u64,
     /// Where [`Clients::next_slice`] goes on.
     slice_at: usize,
+    pub(super) account: MemoryAccount,
 }
 
 impl Clients {
@@ -47,7 +49,8 @@ impl Clients {
         if slot.generation != id.generation {
             return None;
         }
-        let session = slot.session.take()?;
+        let mut session = slot.session.take()?;
+        self.account.set(id, &mut session, 0);
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.index);
         self.connected -= 1;
@@ -67,6 +70,18 @@ impl Clients {
         let slot = self.slots.get_mut(id.index as usize)?;
         let generation = slot.generation;
         slot.session.as_deref_mut().filter(|_| generation == id.generation)
+    }
+
+    /// The account of memory beside one session in it.
+    ///
+    /// # Panics
+    /// If the session is gone.
+    pub(super) fn account_and_session(
+        &mut self,
+        id: ClientId,
+    ) -> (&mut MemoryAccount, &mut Session) {
+        let session = self.slots[id.index as usize].session.as_deref_mut();
+        (&mut self.account, session.expect("it was looked up before"))
     }
 
     /// The session whose command is running: it is there until the command's end.

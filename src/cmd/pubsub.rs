@@ -114,7 +114,7 @@ pub static COMMANDS: &[Command] = &[
             group: Group::Pubsub,
             complexity: "O(N+M) for N receivers and M patterns of all clients",
             arity: 3,
-            flags: FLAGS.with(flag::FAST),
+            flags: FLAGS.with(flag::FAST).with(flag::MAY_REPLICATE),
             args: &[arg::string("channel"), arg::string("message")],
             ..Spec::NEW
         },
@@ -129,7 +129,7 @@ pub static COMMANDS: &[Command] = &[
             group: Group::Pubsub,
             complexity: "O(N) for N receivers",
             arity: 3,
-            flags: FLAGS.with(flag::FAST),
+            flags: FLAGS.with(flag::FAST).with(flag::MAY_REPLICATE),
             keys: &[key(1).not_key()],
             args: &[arg::string("shardchannel"), arg::string("message")],
             ..Spec::NEW

@@ -91,7 +91,7 @@ options! {
     "proto-max-bulk-len", memory(1 << 20, i64::MAX as u64), [], Now;
     /// Most memory of all clients together.
     maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0);
-    "maxmemory-clients", Rule::MemoryOrPercent, [], Later;
+    "maxmemory-clients", Rule::MemoryOrPercent, [], Now;
     /// Number of threads for reading and writing.
     io_threads: u32 = 1;
     "io-threads", int(1, 128), [IMMUTABLE], Never;
@@ -109,7 +109,7 @@ options! {
     "enable-module-command", WORD, [IMMUTABLE], Now;
     /// Most keys remembered for client-side caching; 0 for no bound.
     tracking_table_max_keys: u64 = 1_000_000;
-    "tracking-table-max-keys", LONG, [], Later;
+    "tracking-table-max-keys", LONG, [], Now;
 
     // TLS.
 

@@ -347,6 +347,8 @@ impl NotifyFlags {
     pub const SUBKEYSPACEITEM: Self = Self(1 << 18);
     /// `V`: on `__subkeyspaceevent@<db>__:<event>|<key>`.
     pub const SUBKEYSPACEEVENT: Self = Self(1 << 19);
+    /// Every channel that tells of fields.
+    pub const SUBKEYS: Self = Self(0b1111 << 16);
     /// `A`: all classes but misses, new keys, and values and types that changed.
     pub const ALL: Self = Self(0b1_0111_1111_1100);
 

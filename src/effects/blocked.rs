@@ -138,7 +138,7 @@ impl BlockedClients {
     pub fn handle_change(&mut self, change: &Change) {
         let Some(keys) = self.databases.get(&change.db) else { return };
         match change.event.class {
-            EventClass::KeyMiss => {}
+            EventClass::KeyMiss | EventClass::Flushed => {}
             // Any key may have come with another database's contents.
             EventClass::Database => {
                 self.ready.extend(keys.keys().map(|key| (change.db, Rc::clone(key))));

@@ -1,16 +1,19 @@
 //! What follows from a command: operations to propagate, and things only `net` can do.
 
 mod blocked;
+mod tracking;
 mod watch;
 mod writes;
 
 pub use blocked::{BlockedClients, GaveUp};
+pub use tracking::{Spent, TrackingIndex};
 pub use watch::WatchIndex;
 pub use writes::Op;
 
 use crate::client::ClientId;
 use crate::config::Undo;
 use crate::config::rewrite::Missing;
+use crate::stdx::hash::Seed;
 use writes::Writes;
 
 /// Takes every write, in order: the AOF and the replication backlog.
@@ -95,12 +98,14 @@ pub struct EndHow {
 }
 
 /// What the commands since the last settling caused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Effects {
     /// Who watches which keys.
     pub watch: WatchIndex,
     /// Who waits for which keys.
     pub blocked: BlockedClients,
+    /// Who may have which keys in a cache.
+    pub tracking: TrackingIndex,
     writes: Writes,
     /// The form that the command running now gave itself, if it did; collected behind what expired under it.
     rewritten: Writes,
@@ -112,6 +117,21 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Nothing was caused, and nobody waits for anything. Keys will be hashed under `seed`.
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            watch: WatchIndex::default(),
+            blocked: BlockedClients::default(),
+            tracking: TrackingIndex::new(seed),
+            writes: Writes::default(),
+            rewritten: Writes::default(),
+            is_rewritten: false,
+            feeds: Vec::new(),
+            logged: false,
+            actions: Vec::new(),
+        }
+    }
+
     /// Adds a taker of writes.
     pub fn add_feed(&mut self, feed: Box<dyn Feed>) {
         self.feeds.push(feed);

@@ -81,7 +81,7 @@ pub fn serve(s: &mut Server) {
             ticket = its_ticket;
             if would_find(s, client, held) {
                 run_again(s, client);
-                settle::settle_one(s);
+                settle::settle_one(s, Some(client));
             }
         }
     }

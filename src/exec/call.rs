@@ -1,10 +1,10 @@
 //! One command: found, let through, run, measured.
 
-use super::{aof, blocked, gate, limits, multi, notable, settle, table};
+use super::{aof, blocked, gate, limits, multi, notable, settle, table, tracking};
 use crate::client::{ClientId, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
 use crate::effects::{Action, Effects};
-use crate::keyspace::{Change, Event, Keyspace};
+use crate::keyspace::{Change, Event, Keyspace, Listener};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::Server;
 use crate::spec::{CommandId, Described, Table, flag};
@@ -44,7 +44,7 @@ pub fn run_found(
     if mode != ReplyMode::On {
         mute(s, id, mark);
     }
-    settle::settle(s);
+    settle::settle(s, Some(id));
 }
 
 /// Whether a command is to run now, rather than as part of a transaction.
@@ -147,6 +147,9 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     if !s.monitors.is_empty() {
         limits::tell_monitors(s, id, spec, argv);
     }
+    if s.keyspace.shared.has_listener(Listener::Tracking) {
+        tracking::note(s, id, command, argv);
+    }
     if s.effects.is_feeding() && !spec.flags.has(flag::COMPOSITE) {
         propagate(s, id, argv, dirty, recorded);
     }
@@ -173,6 +176,9 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
     s.stats.command(command).ran(nanos, s.config.latency_tracking);
     if nanos >= s.stats.watch.nanos {
         notable::took_long(s, id, command, argv, nanos);
+    }
+    if s.keyspace.shared.has_listener(Listener::Tracking) {
+        tracking::note(s, id, command, argv);
     }
     if s.effects.is_feeding() {
         propagate(s, id, argv, dirty, recorded);
@@ -251,6 +257,7 @@ fn refuse(s: &mut Server, id: ClientId, found: Option<CommandId>, error: CmdErro
     }
     s.stats.error(&error.text());
     s.reply(id).error(&error);
+    tracking::end_caching(s, id, found);
 }
 
 /// The mode in force for this command; `SkipNext` becomes `Skip` for it.

@@ -59,5 +59,6 @@ pub fn leave(s: &mut Server, id: ClientId) {
     s.end_transaction(id);
     s.effects.blocked.end(id, &mut s.clients);
     s.pubsub.leave(id, s.clients.running(id));
+    s.effects.tracking.leave(id, s.clients.running(id));
     s.clients.remove(id);
 }

@@ -1,6 +1,8 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
-use super::{aof, blocked, call, limits, notable, pause, save, settle, shutdown};
+use super::{
+    aof, blocked, call, evict_clients, limits, notable, pause, save, settle, shutdown, tracking,
+};
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
 
@@ -30,7 +32,8 @@ pub fn expire(s: &mut Server) -> bool {
             s.deliver_writes();
         }
     }
-    settle::settle(s);
+    settle::settle(s, None);
+    tracking::end_turn(s, None);
     s.stats.expire_nanos += notable::lasted(s, "expire-cycle", began);
     removed == EXPIRE_SLICE
 }
@@ -67,6 +70,7 @@ pub fn tick(s: &mut Server) {
     stats.peak_memory = stats.peak_memory.max(used);
     aof::tick(s);
     look_at_clients(s, now);
+    tracking::tick(s);
     save::tick(s);
 }
 
@@ -75,7 +79,9 @@ pub fn tick(s: &mut Server) {
 fn look_at_clients(s: &mut Server, now: u64) {
     let ticks = s.config.hz.max(1) as usize;
     let share = s.clients.slots().div_ceil(ticks).max(CLIENTS_SLICE);
-    for id in s.clients.next_slice(share) {
+    let looked_at = s.clients.next_slice(share);
+    evict_clients::tick(s, &looked_at);
+    for id in looked_at {
         close_if_idle(s, id, now);
         let Some(session) = s.clients.get(id) else { continue };
         // Its output may be above the soft limit for too long though no more is written to it.

@@ -1,26 +1,46 @@
 //! Bounds on what clients make the server hold, and output that goes to others than the caller.
 
+use super::evict_clients;
 use crate::client::{ClientId, Closing, Kind};
-use crate::resp::{Argv, Span};
+use crate::config::Config;
+use crate::config::special::OutputLimit;
+use crate::resp::{Argv, Out, Span};
 use crate::server::Server;
 use crate::spec::{Spec, flag};
 use crate::stdx::words::push_quoted;
 use bytes::Bytes;
 use std::fmt::Write;
 
+/// Closes a client whose turn made its output longer than its class may ever have waiting, before any of it
+/// is sent: how fast the client reads decides nothing here.
+#[inline]
+pub fn end_turn(s: &mut Server, id: ClientId) {
+    let session = s.clients.running(id);
+    let hard = limit_of(&s.config, session.kind).hard;
+    if hard > 0 && session.out.len() as u64 >= hard {
+        check_output(s, id);
+    }
+}
+
+#[inline]
+fn limit_of(config: &Config, kind: Kind) -> OutputLimit {
+    let limits = &config.client_output_buffer_limit;
+    match kind {
+        Kind::Normal | Kind::Primary => limits.normal,
+        Kind::Replica => limits.replica,
+        Kind::Pubsub => limits.pubsub,
+    }
+}
+
 /// Closes a client whose output is past its class's limits.
 #[inline]
 pub fn check_output(s: &mut Server, id: ClientId) {
     let now = s.now_ms();
+    evict_clients::output_waits(s, id);
     let Some(session) = s.clients.get_mut(id) else { return };
     let held = session.out.len();
     s.stats.largest_output = s.stats.largest_output.max(held);
-    let limits = &s.config.client_output_buffer_limit;
-    let limit = match session.kind {
-        Kind::Normal | Kind::Primary => limits.normal,
-        Kind::Replica => limits.replica,
-        Kind::Pubsub => limits.pubsub,
-    };
+    let limit = limit_of(&s.config, session.kind);
     let hard = limit.hard > 0 && held as u64 >= limit.hard;
     let over_soft = limit.soft > 0 && held as u64 >= limit.soft;
     let since = over_soft.then(|| *session.soft_limit_since_ms.get_or_insert(now));
@@ -29,6 +49,8 @@ pub fn check_output(s: &mut Server, id: ClientId) {
     let soft = since.is_some_and(|since| now.saturating_sub(since) > soft_ms);
     if (hard || soft) && session.closing != Some(Closing::Now) {
         session.close(Closing::Now);
+        // Nor is any of it sent: whoever reads half a reply could take it for a whole one.
+        session.out = Out::default();
         session.wake();
         s.stats.output_limit_closed += 1;
         tracing::warn!(
@@ -40,11 +62,11 @@ pub fn check_output(s: &mut Server, id: ClientId) {
 }
 
 /// Closes a client whose unfinished input is past client-query-buffer-limit, or what a request can
-/// have at most; whether it was.
+/// have at most, or with which all clients hold more than `maxmemory-clients`; whether it was.
 pub fn query_too_long(s: &mut Server, id: ClientId, held: usize) -> bool {
     s.stats.largest_input = s.stats.largest_input.max(held);
     if held as u64 <= s.config.client_query_buffer_limit.min(Span::BUFFER_MAX as u64) {
-        return false;
+        return !evict_clients::input_grew(s, id, held);
     }
     s.stats.query_limit_closed += 1;
     let Some(session) = s.clients.get_mut(id) else { return true };

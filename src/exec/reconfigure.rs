@@ -13,6 +13,7 @@ pub fn answer(s: &mut Server, client: impl Into<Option<ClientId>>, result: Resul
         Ok(()) => reply.ok(),
         Err(error) => reply.error(error),
     });
+    s.effects.tracking.answered(client, &mut s.clients);
     if let Err(error) = result {
         s.stats.error(&error.text());
     }

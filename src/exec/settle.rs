@@ -1,13 +1,14 @@
 //! Delivers what a command caused, once for each outermost command, in one fixed order.
 
-use super::{blocked, limits, notify};
+use super::{blocked, limits, notify, tracking};
+use crate::client::ClientId;
 use crate::keyspace::Listener;
 use crate::server::Server;
 
-/// Delivers changes and writes to those who asked for them.
+/// Delivers changes and writes to those who asked for them. The command was `actor`'s, if it was one.
 #[inline]
-pub fn settle(s: &mut Server) {
-    settle_one(s);
+pub fn settle(s: &mut Server, actor: Option<ClientId>) {
+    settle_one(s, actor);
     if s.effects.blocked.has_ready() {
         blocked::serve(s);
     }
@@ -15,9 +16,10 @@ pub fn settle(s: &mut Server) {
 
 /// Delivers what one command caused, and notes whose waiting it may end.
 #[inline]
-pub(super) fn settle_one(s: &mut Server) {
-    if s.keyspace.shared.recorded() > 0 || s.pubsub.has_sent() {
-        deliver(s);
+pub(super) fn settle_one(s: &mut Server, actor: Option<ClientId>) {
+    let shared = &s.keyspace.shared;
+    if shared.recorded() > 0 || s.pubsub.has_sent() || s.effects.tracking.has_pending() {
+        deliver(s, actor);
     }
     if s.effects.collected() > 0 {
         s.deliver_writes();
@@ -25,7 +27,7 @@ pub(super) fn settle_one(s: &mut Server) {
 }
 
 #[cold]
-fn deliver(s: &mut Server) {
+fn deliver(s: &mut Server, actor: Option<ClientId>) {
     let mut reached = s.pubsub.settle(&mut s.clients);
     let changes = s.keyspace.shared.take_changes();
     if !s.effects.watch.is_empty() {
@@ -34,6 +36,7 @@ fn deliver(s: &mut Server) {
         }
         s.keyspace.shared.listen(Listener::Watch, !s.effects.watch.is_empty());
     }
+    tracking::deliver(s, &changes, actor);
     if s.keyspace.shared.has_listener(Listener::Notifications) {
         for change in &changes {
             notify::publish(s, change);

@@ -1,6 +1,6 @@
 //! One turn of a connection: parse what was read, fetch ahead what it will touch, run it.
 
-use super::{call, held, pause};
+use super::{call, evict_clients, held, limits, pause, tracking};
 use crate::client::{ClientId, Closing, ReplyMode};
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser, ProtocolError, Span};
 use crate::server::Server;
@@ -66,6 +66,9 @@ pub fn run(s: &mut Server, id: ClientId, input: &[u8], scratch: &mut Scratch) ->
     let began = s.timer.now();
     s.last_tick = began;
     let result = run_commands(s, id, input, scratch, began);
+    tracking::end_turn(s, Some(id));
+    limits::end_turn(s, id);
+    evict_clients::end_turn(s, id);
     s.clients.running(id).query.running = 0;
     scratch.spans.shrink_to(SPANS_KEPT);
     s.stats.turns += 1;

@@ -9,7 +9,8 @@ pub struct Change {
     pub key: Box<[u8]>,
     /// What happened.
     pub event: Event,
-    /// The fields that expired, where that happened to a hash and somebody takes writes.
+    /// The fields of a hash that it is about: those that expired, and others where somebody listens to
+    /// fields.
     pub fields: Vec<Box<[u8]>>,
 }
 
@@ -42,6 +43,8 @@ pub enum EventClass {
     Silent,
     /// A whole database was emptied or replaced, which is told like `Silent`.
     Database,
+    /// Databases were to be emptied, whether they held keys or not: told to caches.
+    Flushed,
 }
 
 impl EventClass {
@@ -60,7 +63,7 @@ impl EventClass {
             Self::KeyMiss => b'm',
             Self::Overwritten => b'o',
             Self::TypeChanged => b'c',
-            Self::Silent | Self::Database => return None,
+            Self::Silent | Self::Database | Self::Flushed => return None,
         })
     }
 }
@@ -85,6 +88,8 @@ impl Event {
 
     /// Every key of a database went, or gave way to another's.
     pub const DATABASE: Self = Self { name: "", class: EventClass::Database };
+    /// One database or all were emptied: no key that anybody knew of is certain to be there.
+    pub const FLUSHED: Self = Self { name: "", class: EventClass::Flushed };
 
     /// An event of the generic class.
     pub const fn generic(name: &'static str) -> Self {

@@ -132,6 +132,20 @@ impl<'d> Edit<'d> {
         self.done_times(event, 1);
     }
 
+    /// Whether anybody listens to what [`Edit::name_fields`] tells.
+    #[inline]
+    pub fn wants_fields(&self) -> bool {
+        self.place.shared.has_listener(Listener::Fields)
+    }
+
+    /// The next event is about these fields.
+    #[inline]
+    pub fn name_fields<'f>(&mut self, fields: impl Iterator<Item = &'f [u8]>) {
+        if self.wants_fields() {
+            self.place.shared.name_fields(fields);
+        }
+    }
+
     /// Like [`Edit::done`], for what counts as several changes: one for each element, as a rule.
     #[inline]
     pub fn done_times(mut self, event: Event, times: u64) {
@@ -160,7 +174,7 @@ impl<'d> Edit<'d> {
     /// field.
     pub(super) fn expire_fields(mut self, max: usize) -> usize {
         let now = self.place.shared.now_ms;
-        let named = self.place.shared.has_listener(Listener::Feed);
+        let named = self.place.shared.has_listener(Listener::Feed) || self.wants_fields();
         let mut fields = Vec::new();
         let hash = self.change().other_mut().and_then(Hash::of_mut);
         let hash = hash.expect("only a hash has fields with deadlines");

@@ -43,6 +43,16 @@ impl<'d, T: Collection> Held<'d, T> {
         self.edit.done_times(event, times);
     }
 
+    /// Whether anybody listens to what [`Held::name_fields`] tells.
+    pub fn wants_fields(&self) -> bool {
+        self.edit.wants_fields()
+    }
+
+    /// The next event is about these fields.
+    pub fn name_fields<'f>(&mut self, fields: impl Iterator<Item = &'f [u8]>) {
+        self.edit.name_fields(fields);
+    }
+
     /// Names one more event of the same change; `done` comes after.
     pub fn event(&mut self, event: Event) {
         self.edit.event(event);

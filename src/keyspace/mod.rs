@@ -105,6 +105,7 @@ impl Keyspace {
             let old = self.dbs[i].take();
             self.shared.flushed(i as u32, old);
         }
+        self.shared.tell_flushed();
         removed
     }
 

@@ -1,6 +1,6 @@
 //! What all databases share: the time, what changed, statistics, and what waits to be freed.
 
-use super::{Change, Database, Event, Lfu};
+use super::{Change, Database, Event, EventClass, Lfu};
 use crate::types::{Entry, Type};
 
 /// State beside the databases.
@@ -29,6 +29,8 @@ pub struct Shared {
     /// Where the randomness of access counters stands; never zero.
     pub(super) chance_state: u64,
     changes: Vec<Change>,
+    /// What the next event of a hash is about, where anybody wants to know.
+    fields: Vec<Box<[u8]>>,
     garbage: Vec<Garbage>,
     snapshot: Option<Box<dyn Capture>>,
 }
@@ -47,6 +49,10 @@ pub enum Listener {
     /// `notify-keyspace-events` names the classes that tell of values overwritten, which are recorded
     /// for nobody else.
     Overwrites = 16,
+    /// A client tracks keys.
+    Tracking = 32,
+    /// `notify-keyspace-events` names channels that tell which fields of a hash changed.
+    Fields = 64,
 }
 
 /// Why keys past their deadline are kept.
@@ -187,6 +193,7 @@ impl Shared {
     }
 
     /// Whether changes are recorded for `who`.
+    #[inline]
     pub fn has_listener(&self, who: Listener) -> bool {
         self.listeners & who as u8 != 0
     }
@@ -274,8 +281,16 @@ impl Shared {
     #[inline]
     pub fn tell(&mut self, db: u32, key: &[u8], event: Event) {
         if self.listeners != 0 {
-            self.changes.push(Change { db, key: key.into(), event, fields: Vec::new() });
+            let about_fields = event.class == EventClass::Hash;
+            let fields = if about_fields { std::mem::take(&mut self.fields) } else { Vec::new() };
+            self.changes.push(Change { db, key: key.into(), event, fields });
         }
+    }
+
+    /// The event of a hash that is told next is about these fields.
+    #[cold]
+    pub(super) fn name_fields<'f>(&mut self, fields: impl Iterator<Item = &'f [u8]>) {
+        self.fields = fields.map(Into::into).collect();
     }
 
     /// The whole value of a key, of type `was`, gives way to one of type `is`.
@@ -317,6 +332,13 @@ impl Shared {
         };
         if let Some(database) = unneeded {
             self.discard_database(Box::new(database));
+        }
+    }
+
+    /// One database or all are empty now, and perhaps were so before.
+    pub(super) fn tell_flushed(&mut self) {
+        if self.has_listener(Listener::Tracking) {
+            self.tell(0, b"", Event::FLUSHED);
         }
     }
 

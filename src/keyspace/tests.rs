@@ -733,4 +733,17 @@ fn values_overwritten_are_told_to_those_who_asked() {
 fn silent_events_reach_no_subscriber() {
     assert_eq!(EventClass::Silent.letter(), None);
     assert_eq!(EventClass::Database.letter(), None);
+    assert_eq!(EventClass::Flushed.letter(), None);
+}
+
+#[test]
+fn a_flush_is_told_to_caches_whatever_it_removes() {
+    let mut keyspace = Keyspace::new(2, Seed::new(1, 2));
+    keyspace.flush(None);
+    assert_eq!(keyspace.shared.recorded(), 0);
+    keyspace.shared.listen(Listener::Tracking, true);
+    keyspace.flush(Some(1));
+    keyspace.flush(None);
+    let told: Vec<_> = keyspace.shared.take_changes().iter().map(|change| change.event).collect();
+    assert_eq!(told, [Event::FLUSHED, Event::FLUSHED]);
 }

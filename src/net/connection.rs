@@ -301,6 +301,7 @@ fn set_apart(query: &mut Query) {
     let mut bytes = BytesMut::with_capacity(whole);
     bytes.extend_from_slice(&query.buf[from..]);
     query.buf.truncate(from);
+    query.buf.shrink_to_fit();
     query.receiving = Some((bytes, whole));
 }
 

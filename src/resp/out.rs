@@ -37,16 +37,6 @@ impl Out {
         self.tail.capacity() + self.sealed.remaining()
     }
 
-    /// Bytes in sealed segments.
-    pub fn sealed_len(&self) -> usize {
-        self.sealed.remaining()
-    }
-
-    /// Bytes in the tail.
-    pub fn tail_len(&self) -> usize {
-        self.tail.len()
-    }
-
     /// Room of the tail's buffer.
     pub fn tail_capacity(&self) -> usize {
         self.tail.capacity()

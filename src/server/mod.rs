@@ -98,7 +98,7 @@ impl Server {
         let mut server = Self {
             keyspace: Keyspace::new(config.databases as usize, hash_seed),
             clients: Clients::default(),
-            effects: Effects::default(),
+            effects: Effects::new(hash_seed),
             stats,
             limits: config.limits(hash_seed),
             config,
@@ -144,9 +144,12 @@ impl Server {
         self.dumper.set_version(self.config.rdb_version.number());
         self.persist.loading.pace.set(self.config.key_load_delay);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
+        let channels = channels.union(NotifyFlags::SUBKEYS);
         let flags = self.config.notify_keyspace_events;
         let wanted = flags.intersects(channels);
         self.keyspace.shared.listen(Listener::Notifications, wanted);
+        let fields = flags.intersects(NotifyFlags::SUBKEYS) && flags.contains(NotifyFlags::HASH);
+        self.keyspace.shared.listen(Listener::Fields, fields);
         let overwrites = NotifyFlags::OVERWRITTEN.union(NotifyFlags::TYPE_CHANGED);
         let wanted = wanted && flags.intersects(overwrites);
         self.keyspace.shared.listen(Listener::Overwrites, wanted);

@@ -75,7 +75,8 @@ bits! {
         ASKING = 12, "asking";
         FAST = 13, "fast";
         NO_AUTH = 14, "no_auth";
-        MAY_REPLICATE = 15, "may_replicate";
+        // Replicas may be told of it, though it writes nothing.
+        MAY_REPLICATE = 15, "";
         NO_MANDATORY_KEYS = 16, "no_mandatory_keys";
         PROTECTED = 17, "";
         NO_ASYNC_LOADING = 18, "no_async_loading";

@@ -45,6 +45,8 @@ pub struct Stats {
     pub reads: u64,
     /// Writes to sockets.
     pub writes: u64,
+    /// Clients closed because all together held too much.
+    pub evicted_clients: u64,
     /// Clients closed because their input grew too long.
     pub query_limit_closed: u64,
     /// Clients closed because their output grew too long.

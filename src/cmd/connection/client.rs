@@ -1,7 +1,7 @@
 //! CLIENT and its subcommands.
 
-use super::list;
 use super::session::check_name;
+use super::{list, tracking};
 use crate::client::{ClientId, ReplyMode, Session};
 use crate::cmd::args::{int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
@@ -269,21 +269,10 @@ pub(super) static COMMANDS: &[Command] = &[Command {
             run: Run::Client(reply),
             ..Command::NEW
         },
-        Command {
-            spec: Spec {
-                name: "getredir",
-                summary: "Answers whom invalidation messages are redirected to.",
-                since: "6.0.0",
-                group: Group::Connection,
-                complexity: "O(1)",
-                arity: 2,
-                flags: flag::NOSCRIPT.with(flag::LOADING).with(flag::STALE),
-                acl: acl::CONNECTION,
-                ..Spec::NEW
-            },
-            run: Run::Client(getredir),
-            ..Command::NEW
-        },
+        tracking::GETREDIR,
+        tracking::TRACKING,
+        tracking::TRACKINGINFO,
+        tracking::CACHING,
         Command {
             spec: Spec {
                 name: "list",
@@ -451,12 +440,6 @@ fn reply(c: &mut ClientCtx<'_>, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-fn getredir(c: &mut ClientCtx<'_>, _: &Argv<'_>) -> Outcome {
-    // No client tracks keys, so none redirects.
-    c.reply().int(-1);
-    DONE
-}
-
 /// The error of a subcommand whose arity says "at least" and which takes no more than that.
 fn too_many(word: &str) -> CmdError {
     CmdError::err(format_args!(
@@ -548,6 +531,8 @@ fn help(c: &mut ClientCtx<'_>, _: &Argv<'_>) -> Outcome {
     c.reply().help(
         "client",
         &[
+            "CACHING (YES|NO)",
+            "    Whether the keys of the next command are tracked, in OPTIN or OPTOUT mode.",
             "CAPA <capability> [<capability> ...]",
             "    What this client can deal with; unknown capabilities are ignored.",
             "GETNAME",
@@ -577,6 +562,10 @@ fn help(c: &mut ClientCtx<'_>, _: &Argv<'_>) -> Outcome {
             "    Name the client library of this connection.",
             "SETNAME <name>",
             "    Name this connection.",
+            "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+            "    Tell this connection when keys change that it may have in a cache.",
+            "TRACKINGINFO",
+            "    How this connection tracks keys.",
             "UNBLOCK <client-id> [TIMEOUT|ERROR]",
             "    End another connection's blocking command.",
             "UNPAUSE",

@@ -1,6 +1,7 @@
 //! CLIENT LIST and CLIENT KILL: clients chosen by filters.
 
-use crate::client::{ClientId, Closing, Kind, Session, Topic};
+use super::tracking;
+use crate::client::{ClientId, Closing, Kind, Session, Topic, TrackingMode};
 use crate::cmd::args::{Args, is};
 use crate::cmd::{DONE, Outcome};
 use crate::resp::{Argv, CmdError, Resp};
@@ -26,6 +27,10 @@ enum Filter {
     Db(u32),
     Capa(Vec<u8>),
 }
+
+/// Of the output that waits, so many bytes are shown as `obl`, the rest as `omem`: there is no such line in larder,
+/// but who watches for slow readers watches `omem`.
+const OUTPUT_SHOWN_FIRST: usize = 16 << 10;
 
 /// Every letter that CLIENT LIST's `flags` may show.
 const FLAGS: &[u8] = b"ABbcdeIiMNOPrStTUuxeg";
@@ -245,6 +250,7 @@ fn close(s: &mut Server, client: ClientId, caller: ClientId) {
 /// The letters of CLIENT LIST's `flags`.
 fn flags(session: &Session) -> String {
     let mut flags = String::new();
+    let tracking = session.tracking.as_ref();
     let letters = [
         (session.flags.monitor, 'O'),
         (session.kind == Kind::Replica && !session.flags.monitor, 'S'),
@@ -252,6 +258,9 @@ fn flags(session: &Session) -> String {
         (session.kind == Kind::Pubsub, 'P'),
         (session.transaction.is_some(), 'x'),
         (session.is_waiting(), 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|t| t.is_broken), 'R'),
+        (tracking.is_some_and(|t| t.mode == TrackingMode::Broadcast), 'B'),
         (session.flags.watch_broken, 'd'),
         (session.closing == Some(Closing::AfterReply), 'c'),
         (session.closing == Some(Closing::Now), 'A'),
@@ -293,21 +302,22 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
         line,
         " sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} \
          rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} \
-         user=default redir=-1 resp={} lib-name={} lib-ver={} watch={} capa={} tot-net-in={} \
+         user=default redir={} resp={} lib-name={} lib-ver={} watch={} capa={} tot-net-in={} \
          tot-net-out={} tot-cmds={}",
         subscriptions(Topic::Channel),
         subscriptions(Topic::Pattern),
         subscriptions(Topic::Shard),
         c.transaction.as_ref().map_or(-1, |t| t.len() as i64),
-        c.query.held(),
+        c.query.unparsed(),
         c.query.buf.capacity() - c.query.buf.len(),
         c.transaction.as_ref().map_or(0, |t| t.memory()),
         c.out.tail_capacity(),
         c.out.tail_capacity(),
-        c.out.tail_len(),
-        c.out.segments(),
-        c.out.sealed_len(),
+        c.out.len().min(OUTPUT_SHOWN_FIRST),
+        c.out.segments() + usize::from(c.out.len() > OUTPUT_SHOWN_FIRST),
+        c.out.len().saturating_sub(OUTPUT_SHOWN_FIRST),
         c.memory(),
+        tracking::redirect(c),
         if c.resp == Resp::V3 { 3 } else { 2 },
         text(&names.lib_name),
         text(&names.lib_ver),

@@ -3,6 +3,7 @@
 mod client;
 mod list;
 mod session;
+mod tracking;
 
 use super::Command;
 

@@ -309,6 +309,7 @@ fn reset(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     s.monitors.retain(|monitor| *monitor != id);
     s.end_transaction(id);
     s.pubsub.leave(id, s.clients.running(id));
+    s.effects.tracking.end(id, s.clients.running(id));
     let authenticated = !s.needs_password();
     let session = s.clients.running(id);
     session.flags = crate::client::Flags { authenticated, ..Default::default() };

@@ -133,6 +133,7 @@ fn hgetex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         }
     }
     let times = changed.len() as u64;
+    held.name_fields(changed.iter().copied());
     match new.flatten() {
         _ if changed.is_empty() => held.unchanged(),
         Some(at) => {
@@ -270,17 +271,21 @@ fn hsetex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     match (over, setting.ttl) {
         (Some(at), _) => {
-            held.event(HSET);
             let names: Vec<&[u8]> = args.rest().step_by(2).collect();
+            held.name_fields(names.iter().copied());
+            held.event(HSET);
             for name in &names {
                 held.remove(name, now);
             }
+            held.name_fields(names.iter().copied());
             held.done_times(HDEL, pairs as u64);
             propagate_deadline(c, key, at, &names);
         }
         (None, ttl) => {
+            held.name_fields(args.clone().rest().step_by(2));
             if matches!(ttl, Some(FieldTtl::At(_))) {
                 held.event(HSET);
+                held.name_fields(args.clone().rest().step_by(2));
                 held.done_times(HEXPIRE, pairs as u64);
             } else {
                 held.done_times(HSET, pairs as u64);
@@ -314,6 +319,7 @@ fn hgetdel(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         held.unchanged();
         return DONE;
     }
+    held.name_fields(removed.iter().copied());
     held.done_times(HDEL, removed.len() as u64);
     let head: &[&[u8]] = &[b"HDEL", key];
     c.propagate_as(&[head, &removed].concat());

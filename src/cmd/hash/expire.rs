@@ -219,6 +219,7 @@ fn set_deadlines(
             }
         });
     }
+    held.name_fields(changed.iter().copied());
     match changed.len() as u64 {
         0 => held.unchanged(),
         n => held.done_times(if is_over { HDEL } else { HEXPIRE }, n),
@@ -286,6 +287,7 @@ fn hpersist(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let Some(mut held) = c.db.edit_as::<Hash>(&argv[1])? else {
         return answer_missing(c, &args);
     };
+    let (named, mut names) = (held.wants_fields(), Vec::new());
     let mut changed = 0;
     c.reply.array(args.left());
     for name in args.rest() {
@@ -295,10 +297,12 @@ fn hpersist(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             Some(Some(_)) => {
                 held.set_deadline(name, None, now);
                 changed += 1;
+                names.extend(named.then_some(name));
                 CHANGED
             }
         });
     }
+    held.name_fields(names.into_iter());
     match changed {
         0 => held.unchanged(),
         n => held.done_times(HPERSIST, n),

@@ -70,6 +70,7 @@ fn hincrby(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     };
     let mut digits = itoa::Buffer::new();
     held.set(&argv[2], digits.format(sum).as_bytes(), FieldTtl::Keep, now, c.limits);
+    held.name_fields(argv.from(2).take(1));
     held.done(HINCRBY);
     c.reply.int(sum);
     DONE
@@ -95,6 +96,7 @@ fn hincrbyfloat(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         }
     };
     held.set(name, &sum, FieldTtl::Keep, now, c.limits);
+    held.name_fields(argv.from(2).take(1));
     held.done(HINCRBYFLOAT);
     match deadline {
         None => c.propagate_as(&[b"HSET", key, name, &sum]),

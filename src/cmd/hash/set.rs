@@ -101,6 +101,7 @@ fn set_pairs(c: &mut KeysCtx<'_>, argv: &Argv<'_>, name: &'static str) -> Result
     while let (Some(field), Some(value)) = (args.next(), args.next()) {
         new += usize::from(hash.set(field, value, FieldTtl::Clear, now, c.limits));
     }
+    held.name_fields(argv.from(2).step_by(2));
     held.done_times(HSET, pairs as u64);
     Ok(new)
 }
@@ -111,6 +112,7 @@ fn hsetnx(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let is_new = !held.contains(&argv[2], now);
     if is_new {
         held.set(&argv[2], &argv[3], FieldTtl::Clear, now, c.limits);
+        held.name_fields(argv.from(2).take(1));
         held.done(HSET);
     } else {
         held.unchanged();
@@ -124,8 +126,13 @@ fn hdel(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let mut removed = 0;
     if let Some(mut held) = c.db.edit_as::<Hash>(&argv[1])? {
         if argv.from(2).any(|field| held.contains(field, now)) {
+            let (named, mut names) = (held.wants_fields(), Vec::new());
             let hash: &mut Hash = &mut held;
-            removed = argv.from(2).filter(|field| hash.remove(field, now)).count();
+            for field in argv.from(2).filter(|field| hash.remove(field, now)) {
+                removed += 1;
+                names.extend(named.then_some(field));
+            }
+            held.name_fields(names.into_iter());
             held.done_times(HDEL, removed as u64);
         } else {
             held.unchanged();

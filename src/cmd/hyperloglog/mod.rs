@@ -43,7 +43,7 @@ static USUAL: &[Command] = &[
             group: Group::Hyperloglog,
             complexity: "O(1) for one key that was not changed since; else O(N), N being the keys",
             arity: -2,
-            flags: flag::READONLY,
+            flags: flag::READONLY.with(flag::MAY_REPLICATE),
             acl: acl::HYPERLOGLOG,
             keys: &[range(1, -1, 1)
                 .rw()

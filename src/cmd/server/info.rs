@@ -6,6 +6,7 @@ use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{Group, Spec, acl, arg, flag};
+use crate::stats::Stats;
 use crate::stdx::fields::Fields;
 
 /// These commands.
@@ -127,8 +128,10 @@ fn persistence(s: &Server, out: &mut Fields) {
 
 fn stats(s: &Server, out: &mut Fields) {
     s.stats.traffic_info(out);
-    s.keyspace.shared.stats.info(out, s.stats.expire_nanos);
+    s.keyspace.shared.stats.info(out, s.stats.expire_nanos, s.stats.evicted_clients);
     s.pubsub.info(out);
+    Stats::absent_info(out);
+    s.effects.tracking.info(out);
     s.stats.work_info(out);
 }
 
