@@ -368,3 +368,38 @@ fn what_cannot_be_loaded_ends_the_start_and_stays_as_it_is() {
         assert_eq!(disk.operations(), operations, "{wrong}: nothing is changed");
     }
 }
+
+#[test]
+fn a_rewrite_without_a_log_makes_a_base_alone() {
+    let disk = Simulated::default();
+    let mut server = Logged::start(&disk, &[]);
+    server.run("set k 1");
+    server.run("config set appendonly no");
+    server.run("set l 2");
+    assert_eq!(server.run("bgrewriteaof"), "+Background append only file rewriting started");
+    assert_eq!(server.info("aof_rewrite_in_progress"), "0");
+    let manifest = "file appendonly.aof.2.base.rdb seq 2 type b\n";
+    assert_eq!(text(&disk, "appendonly.aof.manifest"), manifest);
+    let digest = server.digest();
+    server.run("debug loadaof");
+    assert_eq!(server.digest(), digest);
+}
+
+#[test]
+fn files_that_are_needed_no_longer_stay_while_they_are_to() {
+    let disk = Simulated::default();
+    let mut server = Logged::start(&disk, &[]);
+    server.run("config set aof-disable-auto-gc yes");
+    server.run("bgrewriteaof");
+    server.run("bgrewriteaof");
+    let kept = "file appendonly.aof.3.base.rdb seq 3 type b\n\
+                file appendonly.aof.2.incr.aof seq 2 type h\n\
+                file appendonly.aof.2.base.rdb seq 2 type h\n\
+                file appendonly.aof.1.incr.aof seq 1 type h\n\
+                file appendonly.aof.1.base.rdb seq 1 type h\n\
+                file appendonly.aof.3.incr.aof seq 3 type i\n";
+    assert_eq!(text(&disk, "appendonly.aof.manifest"), kept);
+    assert_eq!(disk.list(Path::new("appendonlydir")).unwrap().len(), 7);
+    server.run("config set aof-disable-auto-gc no");
+    assert_eq!(disk.list(Path::new("appendonlydir")).unwrap().len(), 3);
+}

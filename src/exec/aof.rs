@@ -115,9 +115,10 @@ pub fn base_ended(s: &mut Server, result: Result<u64, String>) {
         Ok(bytes) => {
             tracing::info!("Background AOF rewrite terminated with success");
             run.base_bytes = Some(bytes);
-            let Rewrite { first, snapshot, .. } = *run;
-            let temp = whole_base(s.facts.pid);
-            s.persist.aof.ask(Job::Finish { first, base: Base { temp, snapshot } });
+            let Rewrite { first, alone, snapshot, .. } = *run;
+            let base = Base { temp: whole_base(s.facts.pid), snapshot };
+            let job = if alone { Job::Replace(base) } else { Job::Finish { first, base } };
+            s.persist.aof.ask(job);
         }
         Err(why) => failed(s, &why),
     }
@@ -204,26 +205,27 @@ fn end(s: &mut Server) {
 
 fn begin_rewrite(s: &mut Server) {
     s.persist.aof.rewrites.scheduled = false;
-    let first = s.persist.aof.state == State::Beginning;
+    let state = s.persist.aof.state;
+    let (first, alone) = (state == State::Beginning, state == State::Off);
+    if s.persist.aof.needs_writer() {
+        let writer = Writer::new(Arc::clone(&s.persist.disk), Aof::names(&s.config));
+        s.persist.aof.set_writer(Box::new(writer));
+    }
     if first {
-        let writer = s.persist.aof.needs_writer().then(|| {
-            let names = Aof::names(&s.config);
-            Box::new(Writer::new(Arc::clone(&s.persist.disk), names))
-        });
-        s.persist.aof.begin(State::Beginning, writer);
+        s.persist.aof.begin(State::Beginning);
         s.follow_log();
     }
     let snapshot = s.config.aof_use_rdb_preamble;
     let job = base_job(s, snapshot);
     let began_ms = s.now_ms();
     let aof = &mut s.persist.aof;
-    if aof.state != State::Off {
+    if !alone {
         aof.ask(Job::Begin { first });
         aof.log.begin_file();
     }
     aof.rewrites.count += 1;
     aof.rewrites.running =
-        Some(Rewrite { began_ms, first, snapshot, base_bytes: None, given_up: false });
+        Some(Rewrite { began_ms, first, alone, snapshot, base_bytes: None, given_up: false });
     follow(s);
     tracing::info!("Background append only file rewriting started by pid {}", s.facts.pid);
     if snapshot::begin(s, job).is_err() {

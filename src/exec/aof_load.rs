@@ -34,11 +34,12 @@ pub fn at_start(s: &mut Server) -> Result<(), String> {
 }
 
 fn begin_at_start(s: &mut Server) -> Result<(), String> {
-    let mut folder = Folder::read(Arc::clone(&s.persist.disk), Aof::names(&s.config))?;
-    folder.keeps_history = s.config.aof_disable_auto_gc;
+    let folder = Folder::read(Arc::clone(&s.persist.disk), Aof::names(&s.config))?;
+    let keeps_history = s.config.aof_disable_auto_gc;
     let snapshot = s.config.aof_use_rdb_preamble;
     let empty_base = snapshot::empty_base(s, snapshot);
-    let goes_on = GoesOn { empty_base, snapshot, offset: s.persist.aof.log.end() };
+    let offset = s.persist.aof.log.end();
+    let goes_on = GoesOn { empty_base, snapshot, keeps_history, offset };
     begin(s, folder, Some(goes_on), Done::Serve)
 }
 
@@ -99,7 +100,8 @@ pub fn ended(s: &mut Server, result: Result<Loaded, String>) {
         aof.progress = writer.progress();
         aof.base_bytes = if loaded.any { loaded.bytes } else { writer.base_bytes() };
         aof.earlier_bytes = aof.base_bytes.saturating_sub(aof.progress.len);
-        aof.begin(State::On, writer);
+        aof.set_writer(writer);
+        aof.begin(State::On);
     }
     s.follow_log();
     aof::configure(s);

@@ -113,8 +113,7 @@ pub struct Folder {
     disk: Arc<dyn Disk>,
     names: Names,
     manifest: Manifest,
-    /// Whether files that are needed no longer stay: `aof-disable-auto-gc`.
-    pub keeps_history: bool,
+    keeps_history: bool,
 }
 
 impl Folder {
@@ -172,6 +171,12 @@ impl Folder {
     /// The disk it is on.
     pub fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    /// Whether files that are needed no longer stay: `aof-disable-auto-gc`.
+    pub fn set_keeps_history(&mut self, keeps: bool) {
+        self.keeps_history = keeps;
+        self.remove_history();
     }
 
     /// Makes the folder ready to be written to, once what it holds is loaded: the first base, if there is
@@ -261,9 +266,18 @@ impl Folder {
     /// All is as it was without the base.
     pub fn finish_rewrite(&mut self, base: &Base) -> io::Result<()> {
         let last = self.manifest.increments.len().saturating_sub(1);
-        let mut manifest = self.manifest.clone();
-        manifest.history.extend(manifest.base.take());
-        manifest.history.extend(manifest.increments.drain(..last));
+        let manifest = self.manifest.without(last);
+        self.set_base(manifest, base)
+    }
+
+    /// Puts a base in the place of all there is; nothing is written behind it.
+    ///
+    /// # Errors
+    /// All is as it was.
+    pub fn replace_all(&mut self, base: &Base) -> io::Result<()> {
+        self.disk.create_dir(&self.names.dir)?;
+        self.disk.sync_dir(folder_of(&self.names.dir))?;
+        let manifest = self.manifest.without(self.manifest.increments.len());
         self.set_base(manifest, base)
     }
 
@@ -272,9 +286,7 @@ impl Folder {
     /// # Errors
     /// There is no append-only file.
     pub fn finish_first(&mut self, base: &Base) -> io::Result<()> {
-        let mut manifest = self.manifest.clone();
-        manifest.history.extend(manifest.base.take());
-        manifest.history.append(&mut manifest.increments);
+        let mut manifest = self.manifest.without(self.manifest.increments.len());
         let name = self.names.increment(manifest.increment_seq + 1);
         self.manifest.increment_seq += 1;
         let temp = self.names.temp_increment();
@@ -414,6 +426,17 @@ impl Folder {
 }
 
 impl Manifest {
+    /// The manifest with its base and so many increments as history, the latest first.
+    fn without(&self, increments: usize) -> Self {
+        let mut manifest = self.clone();
+        let past = manifest.base.take().into_iter().chain(manifest.increments.drain(..increments));
+        let mut past: Vec<_> = past.collect();
+        past.reverse();
+        past.append(&mut manifest.history);
+        manifest.history = past;
+        manifest
+    }
+
     fn set_base(&mut self, name: String) {
         self.base_seq += 1;
         self.base = Some(Piece { name, seq: self.base_seq });

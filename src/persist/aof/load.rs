@@ -66,6 +66,8 @@ pub struct GoesOn {
     pub empty_base: Vec<u8>,
     /// and whether it is a snapshot.
     pub snapshot: bool,
+    /// Whether files that are needed no longer stay.
+    pub keeps_history: bool,
     /// The offset of the log.
     pub offset: u64,
 }
@@ -107,7 +109,9 @@ impl Task {
         if let Some((name, torn)) = torn {
             cut(&self.folder, &name, &torn)?;
         }
-        if let Some(GoesOn { empty_base, snapshot, offset }) = self.goes_on.take() {
+        if let Some(goes_on) = self.goes_on.take() {
+            let GoesOn { empty_base, snapshot, keeps_history, offset } = goes_on;
+            self.folder.set_keeps_history(keeps_history);
             let opened = self.folder.open(&empty_base, snapshot).map_err(|error| {
                 let why = os_words(&error);
                 format!("Can't open the append-only file for writing: {why}")

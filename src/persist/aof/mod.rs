@@ -116,6 +116,8 @@ pub struct Rewrite {
     pub began_ms: u64,
     /// There was no append-only file before.
     pub first: bool,
+    /// There is none, but for the base that this makes.
+    pub alone: bool,
     /// The base is a snapshot, not commands.
     pub snapshot: bool,
     /// Bytes of its base, once it is whole.
@@ -174,15 +176,17 @@ impl Aof {
         self.log.end().saturating_sub(self.progress.written)
     }
 
-    /// Begins to log: behind what the files hold that `writer` goes on with, or into the first
-    /// increment of a file to be.
-    pub fn begin(&mut self, state: State, writer: impl Into<Option<Box<Writer>>>) {
+    /// Begins to log: behind what the files hold that the writer goes on with, or into the first increment of a
+    /// file to be.
+    pub fn begin(&mut self, state: State) {
         self.state = state;
         self.log.set_on(true);
-        if let Some(writer) = writer.into() {
-            self.writer = Some(writer);
-            self.has_writer = true;
-        }
+    }
+
+    /// Gives it what writes its files.
+    pub fn set_writer(&mut self, writer: Box<Writer>) {
+        self.writer = Some(writer);
+        self.has_writer = true;
     }
 
     /// Whether nobody has made the writer yet.

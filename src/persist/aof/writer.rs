@@ -33,6 +33,8 @@ pub enum Job {
         /// The base.
         base: Base,
     },
+    /// A base is in place of all there was, though nothing is logged behind it.
+    Replace(Base),
     /// The first rewrite came to nothing.
     GiveUp,
     /// What holds from now on.
@@ -260,6 +262,12 @@ impl Writer {
                 let finished = self.finish(first, &base);
                 self.reports.push(Report::Finished(finished));
             }
+            Job::Replace(base) => {
+                let replaced = self
+                    .folder()
+                    .and_then(|folder| folder.replace_all(&base).map_err(|error| os_words(&error)));
+                self.reports.push(Report::Finished(replaced));
+            }
             Job::GiveUp => {
                 self.close();
                 self.folder.iter_mut().for_each(Folder::give_up_first);
@@ -271,25 +279,32 @@ impl Writer {
 
     fn follow(&mut self, policy: Policy) {
         self.policy = policy;
-        self.folder.iter_mut().for_each(|folder| folder.keeps_history = policy.keeps_history);
+        self.folder.iter_mut().for_each(|folder| folder.set_keeps_history(policy.keeps_history));
     }
 
     fn begin(&mut self, first: bool) -> Result<(), String> {
         self.rewriting = false;
-        let folder = match &mut self.folder {
-            Some(folder) => folder,
-            none => {
-                let (disk, names) = (Arc::clone(&self.disk), self.names.clone());
-                none.insert(Folder::read_manifest(disk, names)?)
-            }
-        };
-        folder.keeps_history = self.policy.keeps_history;
+        let folder = self.folder()?;
         let opened = if first { folder.begin_first() } else { folder.begin_rewrite() };
         self.opened = Some(opened.map_err(|error| os_words(&error))?);
         self.rewriting = true;
         self.synced_len = 0;
         self.torn = false;
         Ok(())
+    }
+
+    /// The folder; its manifest is read if nobody has.
+    fn folder(&mut self) -> Result<&mut Folder, String> {
+        let Self { folder, disk, names, policy, .. } = self;
+        Ok(match folder {
+            Some(folder) => folder,
+            none => {
+                let folder = Folder::read_manifest(Arc::clone(disk), names.clone())?;
+                let folder = none.insert(folder);
+                folder.set_keeps_history(policy.keeps_history);
+                folder
+            }
+        })
     }
 
     fn finish(&mut self, first: bool, base: &Base) -> Result<(), String> {
