@@ -1,6 +1,6 @@
 //! The append-only file: when it is begun, rewritten and ended, and whose replies wait for it.
 //!
-//! What is written goes to a writer on a thread of its own ([`Writer`](crate::persist::aof::writer::Writer)), which reports back to
+//! What is written goes to a writer on a thread of its own ([`Writer`]), which reports back to
 //! [`handle`]. A rewrite is a snapshot ([`snapshot`]) and a change of files at the same point of the history: what is written from
 //! then on belongs behind the snapshot.
 

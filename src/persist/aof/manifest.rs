@@ -18,6 +18,7 @@ use std::fmt;
 
 /// The longest line, its end included.
 const LINE_MAX: usize = 1024;
+const TOO_LONG: &str = "The AOF manifest file contains too long line";
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,14 @@ impl Kind {
     }
 }
 
+impl Piece {
+    /// Its line.
+    fn line(&self, kind: Kind) -> String {
+        let name = quoted_if_needed(&self.name);
+        format!("file {name} seq {} type {}\n", self.seq, kind.letter())
+    }
+}
+
 impl Manifest {
     /// Reads a manifest.
     ///
@@ -95,8 +104,7 @@ impl Manifest {
         let mut manifest = Self::default();
         for (number, line) in (1..).zip(text.split_inclusive(|b| *b == b'\n')) {
             let Some(line) = line.strip_suffix(b"\n").filter(|line| line.len() < LINE_MAX) else {
-                let what = "The AOF manifest file contains too long line";
-                return Err(ManifestError { line: None, what });
+                return Err(ManifestError { line: None, what: TOO_LONG });
             };
             if line.starts_with(b"#") {
                 continue;
@@ -116,11 +124,7 @@ impl Manifest {
         let pieces = self.base.iter().map(|piece| (piece, Kind::Base));
         let pieces = pieces.chain(self.history.iter().map(|piece| (piece, Kind::History)));
         let pieces = pieces.chain(self.increments.iter().map(|piece| (piece, Kind::Increment)));
-        let line = |(piece, kind): (&Piece, Kind)| {
-            let name = quoted_if_needed(&piece.name);
-            format!("file {name} seq {} type {}\n", piece.seq, kind.letter())
-        };
-        pieces.map(line).collect()
+        pieces.map(|(piece, kind)| piece.line(kind)).collect()
     }
 
     /// Whether it lists no file.
@@ -171,7 +175,11 @@ fn parse_line(line: &[u8]) -> Result<(Piece, Kind), &'static str> {
         }
     }
     match (name.filter(|name| !name.is_empty()), seq, kind) {
-        (Some(name), Some(seq), Some(kind)) => Ok((Piece { name, seq }, kind)),
+        (Some(name), Some(seq), Some(kind)) => {
+            let piece = Piece { name, seq };
+            // Written again it must be readable again, and quotes may make it longer.
+            if piece.line(kind).len() > LINE_MAX { Err(TOO_LONG) } else { Ok((piece, kind)) }
+        }
         _ => Err(WRONG),
     }
 }
@@ -194,6 +202,16 @@ mod tests {
     fn check_refused(text: &str, line: Option<usize>, what: &str) {
         let error = Manifest::parse(text.as_bytes()).unwrap_err();
         assert_eq!((error.line.map(|(n, _)| n), error.what), (line, what), "{text:?}");
+    }
+
+    #[test]
+    fn a_name_that_quotes_make_too_long_is_refused() {
+        let parse = |len| {
+            Manifest::parse(format!("file {} seq 1 type i\n", "\u{1}".repeat(len)).as_bytes())
+        };
+        let manifest = parse(240).expect("its line is short enough");
+        assert_eq!(Manifest::parse(manifest.format().as_bytes()), Ok(manifest));
+        assert_eq!(parse(255).map_err(|error| error.what), Err(TOO_LONG));
     }
 
     #[test]

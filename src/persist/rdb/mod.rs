@@ -3,7 +3,7 @@
 //! - [`encode`] and [`decode`]: what all types are made of, lengths and strings;
 //! - [`object`]: a value of one type and form; `save` writes it, `load` has a loader for each form;
 //! - [`mod@dump`]: the payload of DUMP and RESTORE around one value;
-//! - [`file`]: the file around a whole data set.
+//! - [`mod@file`]: the file around a whole data set.
 //!
 //! # Layout
 //! The top two bits of a length's first byte say how it goes on; numbers longer than a byte are

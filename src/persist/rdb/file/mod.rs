@@ -1,4 +1,4 @@
-//! An RDB file: a whole data set as one stream, written by [`write`], read by [`read`].
+//! An RDB file: a whole data set as one stream, written by [`mod@write`], read by [`read`].
 //!
 //! # Layout
 //! ```text
