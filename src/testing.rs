@@ -8,11 +8,10 @@ use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
-use crate::persist::aof::batch::{CommandFile, Commands};
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
 use crate::persist::snapshot::write;
-use crate::resp::{Argv, CmdError};
+use crate::resp::{Argv, CmdError, Limits, Parsed, Parser};
 use crate::server::{Facts, Server, Timer};
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -366,10 +365,11 @@ impl Recorder {
 
 impl Feed for Recorder {
     fn feed(&mut self, op: Op<'_>) {
-        let mut commands = Commands::default();
-        let read = CommandFile::new(op.request, 0).next(&mut commands);
-        assert!(matches!(read, Ok(true)), "a whole command is fed");
-        let (argv, _) = commands.get(0).expect("it was read");
+        let limits = Limits { bulk_max: op.request.len(), authenticated: true };
+        let mut spans = Vec::new();
+        let read = Parser::default().next(op.request, 0, limits, &mut spans);
+        assert_eq!(read, Ok(Parsed::Command { end: op.request.len() }), "one whole command is fed");
+        let argv = Argv::new(op.request, &spans);
         let words: Vec<_> = argv.iter().map(|word| word.escape_ascii().to_string()).collect();
         self.0.borrow_mut().push((op.db, words.join(" ")));
     }
