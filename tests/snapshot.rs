@@ -1,7 +1,7 @@
 //! Snapshots while commands go on: what the file holds, and who waits for what.
 
 use larder::client::ClientId;
-use larder::config::Config;
+use larder::config::{Config, Guard};
 use larder::testing::InProcess;
 
 /// A server whose snapshots are taken step by step.
@@ -12,7 +12,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut server = InProcess::new(Config::default(), 1);
+        let config = Config { enable_debug_command: Guard::Yes, ..Config::default() };
+        let mut server = InProcess::new(config, 1);
         server.hold_snapshots();
         let client = server.connect();
         Self { server, client }
