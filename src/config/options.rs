@@ -382,7 +382,7 @@ options! {
     "rdb-version", WORD, [], Now;
     /// Whose payloads are checked in depth.
     sanitize_dump_payload: SanitizePayload = SanitizePayload::No;
-    "sanitize-dump-payload", WORD, [], Later;
+    "sanitize-dump-payload", WORD, [], Never;
     /// File name.
     dbfilename: String = "dump.rdb".to_owned();
     "dbfilename", checked(checks::dbfilename), [PROTECTED], Now;

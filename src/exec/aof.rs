@@ -151,9 +151,10 @@ pub fn end_overdue(s: &mut Server) {
     }
 }
 
+/// Whether a rewrite has to wait: for another one, or for a snapshot that is being read. One that is read
+/// and still being written is in nobody's way.
 fn is_busy(s: &Server) -> bool {
-    let saves = s.persist.saving.running.is_some();
-    saves || s.persist.aof.rewrites.running.is_some() || s.keyspace.shared.has_snapshot()
+    s.persist.aof.rewrites.running.is_some() || s.keyspace.shared.has_snapshot()
 }
 
 /// Tells the writer how the file is kept now.
@@ -164,10 +165,15 @@ fn follow(s: &mut Server) {
     let config = &s.config;
     let policy = Policy {
         sync: config.appendfsync,
-        rests: config.no_appendfsync_on_rewrite && is_busy(s),
+        rests: config.no_appendfsync_on_rewrite && keeps_disk_busy(s),
         keeps_history: config.aof_disable_auto_gc,
     };
     s.persist.aof.follow(policy);
+}
+
+/// Whether the disk has much else to write.
+fn keeps_disk_busy(s: &Server) -> bool {
+    is_busy(s) || s.persist.saving.running.is_some()
 }
 
 /// Begins to log behind a base that is yet to be written.

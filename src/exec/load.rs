@@ -110,7 +110,7 @@ pub fn options(s: &Server, total: Option<u64>) -> Options {
         databases: s.keyspace.len() as u32,
         lfu: s.keyspace.shared.lfu.is_some(),
         keep_expired: false,
-        verify: s.config.rdbchecksum,
+        verify: s.config.rdbchecksum && s.dumper.verify,
         pace: s.persist.loading.pace.clone(),
     }
 }
@@ -191,6 +191,7 @@ pub fn ended(s: &mut Server, result: Result<Summary, Failure>) {
         // A part of a data set is not to be taken for the whole, nor to be saved over the file.
         Done::Serve | Done::Answer(_) => {
             tracing::warn!("Fatal error loading the DB, {path}: {why}. Exiting.");
+            tracing::warn!("Terminating server after rdb file reading failure.");
             s.persist.loading.failed = true;
             s.effects.act(Action::Exit(1));
         }

@@ -79,10 +79,17 @@ pub(super) fn remove_temp(s: &Server) {
     }
 }
 
-/// All keys were removed: a save that runs would bring them back, and one is due that does not.
+/// All keys were removed: a save that runs would bring them back, and one begins that does not.
 pub fn flushed_all(s: &mut Server) {
-    cancel(s);
-    s.persist.saving.scheduled = !s.config.save.0.is_empty();
+    if runs(s) {
+        abandon(s);
+        // There is hardly anything left to be marked.
+        while snapshot::slice(s) == Reading::More {}
+    }
+    let wanted = !s.config.save.0.is_empty() && !s.persist.loading.is_on();
+    s.persist.saving.scheduled = wanted && begin(s).is_err();
+    // Read at once, it is in nobody's way while it is written.
+    snapshot::slice(s);
 }
 
 fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {

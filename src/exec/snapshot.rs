@@ -75,7 +75,7 @@ pub fn slice(s: &mut Server) -> Reading {
 }
 
 fn read(s: &mut Server) -> Reading {
-    let one_by_one = s.config.rdb_key_save_delay != 0;
+    let one_by_one = s.config.rdb_key_save_delay != 0 && !is_given_up(s);
     let (looks, buckets) = if one_by_one { (1, 1) } else { (LOOKS, BUCKETS) };
     let began = s.timer.now();
     for _ in 0..looks {
@@ -91,11 +91,17 @@ fn read(s: &mut Server) -> Reading {
 
 /// Microseconds to wait after a slice that went past so many keys: `rdb-key-save-delay`, which below zero is
 /// the number of keys for one microsecond.
-pub fn delay_us(config: &Config, keys: usize) -> u64 {
-    match config.rdb_key_save_delay {
-        delay @ 0.. => delay.unsigned_abs() as u64 * keys as u64,
+pub fn delay_us(s: &Server, keys: usize) -> u64 {
+    match s.config.rdb_key_save_delay {
+        _ if is_given_up(s) => 0,
+        delay @ 0.. => u64::from(delay.unsigned_abs()) * keys as u64,
         delay => keys as u64 / u64::from(delay.unsigned_abs()),
     }
+}
+
+/// Whether what is being read is marked alone.
+fn is_given_up(s: &Server) -> bool {
+    s.persist.snapshots.current.last().is_none_or(|last| last.aborted)
 }
 
 /// Gives up what is being taken for a purpose: no file comes of it, and that is no failure.

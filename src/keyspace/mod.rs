@@ -128,9 +128,8 @@ impl Keyspace {
         let Self { dbs, shared } = self;
         let Some(snapshot) = shared.snapshot() else { return Reading::Complete };
         let reading = snapshot.read_on(dbs, buckets);
-        if let Some(database) = snapshot.take_spent() {
-            shared.discard_database(database);
-        }
+        let spent: Vec<_> = std::iter::from_fn(|| snapshot.take_spent()).collect();
+        spent.into_iter().for_each(|database| shared.discard_database(database));
         reading
     }
 

@@ -56,7 +56,7 @@ async fn read(door: Door, in_flight: InFlight) {
             let before = s.keyspace.shared.snapshot_keys();
             let reading = snapshot::slice(s);
             let keys = s.keyspace.shared.snapshot_keys().saturating_sub(before);
-            let delay = Duration::from_micros(snapshot::delay_us(&s.config, keys));
+            let delay = Duration::from_micros(snapshot::delay_us(s, keys));
             (reading, delay, s.stats.turns, s.config.snapshot_loop_share)
         });
         let (reading, delay, turns_now, share) = slice;

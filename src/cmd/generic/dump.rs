@@ -124,14 +124,15 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         // Times are signed numbers in requests and replies.
         (after, false) => Some(c.db.clock_ms().saturating_add(after).min(i64::MAX as u64)),
     };
-    let loaded = rdb::restore(&argv[3], c.limits).map_err(|error| match error {
-        PayloadError::BadVersionOrChecksum => {
-            CmdError::Msg("DUMP payload version or checksum are wrong")
-        }
-        PayloadError::BadFormat | PayloadError::UnsupportedType(_) => {
-            CmdError::Msg("Bad data format")
-        }
-    })?;
+    let loaded =
+        rdb::restore(&argv[3], c.dumper.verify, c.limits).map_err(|error| match error {
+            PayloadError::BadVersionOrChecksum => {
+                CmdError::Msg("DUMP payload version or checksum are wrong")
+            }
+            PayloadError::BadFormat | PayloadError::UnsupportedType(_) => {
+                CmdError::Msg("Bad data format")
+            }
+        })?;
     let old = c.db.edit(key);
     if deadline.is_some_and(|at| at <= now) {
         // Its time is over: nothing is created, and what was there is gone.

@@ -60,6 +60,7 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("replybuffer-resizing", 1, 1, ok),
     ("quicklist-packed-threshold", 1, 1, inspect::packed_threshold),
     ("set-disable-deny-scripts", 1, 1, ok),
+    ("set-skip-checksum-validation", 1, 1, set_skip_checksum_validation),
     ("pause-cron", 1, 1, pause_cron),
     ("populate", 1, 3, populate),
     ("htstats", 1, 2, htstats),
@@ -139,6 +140,12 @@ fn set_active_expire(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcom
     s.active_expire = int(args.any()?).unwrap_or(0) != 0;
     // The timer begins anew with the nearest deadline.
     s.keyspace.shared.nearer_deadline = true;
+    s.reply(id).ok();
+    DONE
+}
+
+fn set_skip_checksum_validation(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
+    s.dumper.verify = int(args.any()?).unwrap_or(0) == 0;
     s.reply(id).ok();
     DONE
 }

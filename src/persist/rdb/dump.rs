@@ -1,9 +1,9 @@
 //! The payload of DUMP and RESTORE: one value with a version and a checksum. `rdb`'s head draws it.
 
-use super::decode::Decoder;
+use super::decode::{Corrupt, Decoder};
 use super::encode::Encoder;
 use super::load::load;
-use super::object::{LoadError, Loaded, Saved};
+use super::object::{LoadError, Loaded, Saved, form_name};
 use super::save::save;
 use super::{VERSION, is_readable_version};
 use crate::stdx::crc::crc64;
@@ -44,6 +44,8 @@ impl From<LoadError> for PayloadError {
 
 /// Makes payloads, one after another, with one table of the compressor.
 pub struct Dumper {
+    /// Whether the checksums of payloads and files are verified: DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    pub verify: bool,
     version: u16,
     /// Made when first needed: its table is large.
     compressor: Option<Compressor>,
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Dumper {
 
 impl Default for Dumper {
     fn default() -> Self {
-        Self { version: VERSION, compressor: None }
+        Self { verify: true, version: VERSION, compressor: None }
     }
 }
 
@@ -88,26 +90,33 @@ impl Dumper {
     }
 }
 
-/// The value in `payload`, in the encoding that `limits` ask for.
+/// The value in `payload`, in the encoding that `limits` ask for. Whether its checksum is right is asked only
+/// if it is to be verified.
 ///
 /// # Errors
 /// The version is not known, the checksum wrong, or the whole not one value.
-pub fn restore(payload: &[u8], limits: &Limits) -> Result<Loaded, PayloadError> {
-    let (value, version) = verified(payload).ok_or(PayloadError::BadVersionOrChecksum)?;
+pub fn restore(payload: &[u8], verify: bool, limits: &Limits) -> Result<Loaded, PayloadError> {
+    let (value, version) = opened(payload, verify).ok_or(PayloadError::BadVersionOrChecksum)?;
     let mut input = Decoder::new(value);
     let type_byte = input.byte().map_err(LoadError::from)?;
-    let loaded = load(type_byte, version, &mut input, limits)?;
-    input.finish().map_err(LoadError::from)?;
-    Ok(loaded)
+    let loaded = load(type_byte, version, &mut input, limits);
+    let loaded = loaded.and_then(|value| Ok(input.finish().map(|()| value)?));
+    loaded.map_err(|error| {
+        if let LoadError::Corrupt(Corrupt { at, what }) = error {
+            let form = form_name(type_byte);
+            tracing::warn!("{form} integrity check failed: {form} with {what}, at byte {at}");
+        }
+        error.into()
+    })
 }
 
 /// The payload without its version and checksum, and the version, if those are right.
-fn verified(payload: &[u8]) -> Option<(&[u8], u16)> {
+fn opened(payload: &[u8], verify: bool) -> Option<(&[u8], u16)> {
     let (summed, checksum) = payload.split_last_chunk()?;
     let (value, version) = summed.split_last_chunk()?;
     let version = u16::from_le_bytes(*version);
-    let right = is_readable_version(version) && crc64(0, summed) == u64::from_le_bytes(*checksum);
-    right.then_some((value, version))
+    let whole = !verify || crc64(0, summed) == u64::from_le_bytes(*checksum);
+    (whole && is_readable_version(version)).then_some((value, version))
 }
 
 #[cfg(test)]
@@ -174,14 +183,14 @@ mod tests {
 
     /// The string in a payload.
     fn string(payload: &[u8]) -> Result<Vec<u8>, PayloadError> {
-        match restore(payload, &limits())? {
+        match restore(payload, true, &limits())? {
             Loaded::Str(bytes) => Ok(bytes),
             Loaded::Value(value) => panic!("not a string but {value:?}"),
         }
     }
 
     fn error(payload: &[u8]) -> PayloadError {
-        restore(payload, &limits()).expect_err("it is to be refused")
+        restore(payload, true, &limits()).expect_err("it is to be refused")
     }
 
     fn dump(value: Saved<'_>, compress: bool) -> Vec<u8> {
@@ -210,7 +219,7 @@ mod tests {
         let uncompressed = &bytes(UNCOMPRESSED)[..UNCOMPRESSED.len() / 2 - FOOTER];
         assert_eq!(dump(Saved::Str(&[b'a'; 21]), false), sealed(uncompressed, 11));
         let list = &bytes(LIST)[..LIST.len() / 2 - FOOTER];
-        let loaded = restore(&bytes(LIST), &limits()).unwrap();
+        let loaded = restore(&bytes(LIST), true, &limits()).unwrap();
         assert_eq!(dump(Saved::from(&loaded), true), sealed(list, 11));
     }
 
@@ -338,9 +347,9 @@ mod tests {
                 value[at] = byte;
             }
             let mut dumper = Dumper::default();
-            if let Ok(loaded) = restore(&sealed(&value, 11), &limits()) {
+            if let Ok(loaded) = restore(&sealed(&value, 11), true, &limits()) {
                 let dumped = dumper.dump(&loaded, true);
-                let again = restore(&dumped, &limits()).expect("what was dumped can be restored");
+                let again = restore(&dumped, true, &limits()).expect("what was dumped can be restored");
                 prop_assert_eq!(dumper.dump(&again, true).len(), dumped.len());
             }
         }
@@ -350,7 +359,7 @@ mod tests {
     fn every_form_is_read() {
         for value in VALUES {
             let value = bytes(&value.replace(' ', ""));
-            let loaded = restore(&sealed(&value, 11), &limits());
+            let loaded = restore(&sealed(&value, 11), true, &limits());
             assert!(loaded.is_ok(), "type {}: {loaded:?}", value[0]);
         }
     }

@@ -59,6 +59,24 @@ pub(super) mod type_byte {
     pub(crate) const HASH_LISTPACK_EX: u8 = 25;
 }
 
+/// What Redis's log calls the form of a value.
+pub(super) fn form_name(kind: u8) -> &'static str {
+    use type_byte as of;
+    match kind {
+        of::HASH_ZIPMAP => "Zipmap",
+        of::LIST_ZIPLIST => "List ziplist",
+        of::SET_INTSET => "Intset",
+        of::ZSET_ZIPLIST => "Zset ziplist",
+        of::HASH_ZIPLIST => "Hash ziplist",
+        of::LIST_QUICKLIST => "Quicklist ziplist",
+        of::HASH_LISTPACK | of::HASH_LISTPACK_EX | of::HASH_LISTPACK_EX_PRE => "Hash listpack",
+        of::ZSET_LISTPACK => "Zset listpack",
+        of::LIST_QUICKLIST_2 => "Quicklist listpack",
+        of::SET_LISTPACK => "Set listpack",
+        _ => "Value",
+    }
+}
+
 /// What a list's node is.
 pub(super) mod container {
     /// One big element.

@@ -142,8 +142,8 @@ pub struct Snapshot {
     cursor: u64,
     keys: usize,
     served: usize,
-    /// A database that was given and is read to its end.
-    spent: Option<Box<Database>>,
+    /// Databases that were given and are of no use any more.
+    spent: Vec<Box<Database>>,
 }
 
 impl Lane {
@@ -222,7 +222,7 @@ impl Snapshot {
             cursor: 0,
             keys: 0,
             served: 0,
-            spent: None,
+            spent: Vec::new(),
         }
     }
 
@@ -371,7 +371,7 @@ impl Snapshot {
         if let Some(passed) = self.reading.checked_sub(1)
             && let Source::Given(spent) = std::mem::replace(&mut self.sources[passed], Source::Done)
         {
-            self.spent = Some(spent);
+            self.spent.push(spent);
         }
         let db = self.reading;
         let Some(source) = self.sources.get_mut(db) else { return false };
@@ -451,15 +451,20 @@ impl Capture for Snapshot {
     }
 
     fn take_spent(&mut self) -> Option<Box<Database>> {
-        self.spent.take()
+        self.spent.pop()
     }
 
     fn give_up(&mut self) {
         self.out = None;
         self.lane = Lane::default();
         self.beside = Lane::default();
-        // Nothing is to be finished, but all is still to be marked.
+        // Nothing is to be finished, but what is in a database is still to be marked.
         self.waiting.extend(self.amid.take());
+        for source in self.sources.iter_mut().filter(|it| matches!(it, Source::Given(_))) {
+            if let Source::Given(database) = std::mem::replace(source, Source::Done) {
+                self.spent.push(database);
+            }
+        }
     }
 
     fn keys_read(&self) -> usize {

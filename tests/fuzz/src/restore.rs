@@ -24,7 +24,7 @@ thread_local! {
 }
 
 fuzz_target!(|value: &[u8]| {
-    let bare = rdb::restore(value, &LIMITS);
+    let bare = rdb::restore(value, true, &LIMITS);
     assert!(bare.is_err() || value.len() > 10, "a payload has its checksum");
     VERSIONS.into_iter().for_each(|version| check(value, version));
 });
@@ -33,15 +33,15 @@ fn check(value: &[u8], version: u16) {
     let mut payload = value.to_vec();
     payload.extend_from_slice(&version.to_le_bytes());
     payload.extend_from_slice(&crc64(0, &payload).to_le_bytes());
-    let Ok(loaded) = rdb::restore(&payload, &LIMITS) else { return };
+    let Ok(loaded) = rdb::restore(&payload, true, &LIMITS) else { return };
     for compress in [false, true] {
         let dumped = dump(&loaded, compress);
-        let again = rdb::restore(&dumped, &LIMITS).expect("what was dumped can be restored");
+        let again = rdb::restore(&dumped, true, &LIMITS).expect("what was dumped can be restored");
         // A table may come back in another order, but not longer.
         assert_eq!(dump(&again, false).len(), dump(&loaded, false).len());
     }
     payload[value.len() / 2] ^= 1;
-    assert!(rdb::restore(&payload, &LIMITS).is_err(), "the checksum guards every byte");
+    assert!(rdb::restore(&payload, true, &LIMITS).is_err(), "the checksum guards every byte");
 }
 
 fn dump(loaded: &Loaded, compress: bool) -> Vec<u8> {

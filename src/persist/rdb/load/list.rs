@@ -37,12 +37,21 @@ pub(super) fn nodes(source: &mut Source<'_, '_>) -> Result<List, Corrupt> {
     let mut list = empty(source);
     for _ in 0..source.count(2)? {
         match source.input.length()? {
-            container::PLAIN => list.append_plain(source.text()?.into()),
+            container::PLAIN => list.append_plain(big_element(source)?),
             container::PACKED => list.append_listpack(source.listpack()?),
             _ => return Err(source.corrupt("unknown container of a list's node")),
         }
     }
     Ok(from_nodes(list, source))
+}
+
+/// An element that stands by itself, for which it has to be there.
+fn big_element(source: &mut Source<'_, '_>) -> Result<Box<[u8]>, Corrupt> {
+    let element = source.text()?;
+    if element.is_empty() {
+        return Err(source.corrupt("a node without bytes"));
+    }
+    Ok(element.into())
 }
 
 fn empty(source: &Source<'_, '_>) -> Quicklist {

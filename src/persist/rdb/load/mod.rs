@@ -19,7 +19,7 @@ use crate::ds::listpack::Listpack;
 use crate::types::{Collection, Limits};
 use std::borrow::Cow;
 
-const TWICE: &str = "an element that is there twice";
+const TWICE: &str = "dup elements: one is there twice";
 
 /// What loaders of collections are given.
 struct Source<'s, 'a> {
