@@ -253,8 +253,8 @@ impl InProcess {
                     load::saved(server, client, saved, how);
                     load_all(server);
                 }
-                Action::SnapshotEnded { purpose, result } => {
-                    snapshot::ended(server, purpose, result);
+                Action::SnapshotEnded { number, result } => {
+                    snapshot::ended(server, number, result);
                 }
                 Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
@@ -322,7 +322,7 @@ fn save_in_background(s: &mut Server) {
     for task in s.persist.snapshots.take_tasks() {
         while snapshot::slice(s) == Reading::More {}
         let result = write(&*s.persist.disk, &task.target, &task.parts, &task.in_flight);
-        snapshot::ended(s, task.purpose, result);
+        snapshot::ended(s, task.number, result);
     }
 }
 

@@ -49,9 +49,9 @@ pub enum Action {
     ReloadLog { client: ClientId },
     /// Write the snapshots that have begun: `persist::snapshot::Snapshots` has their tasks.
     WriteSnapshot,
-    /// A snapshot is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
+    /// The snapshot with this number is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
     #[expect(missing_docs, reason = "told above")]
-    SnapshotEnded { purpose: SnapshotPurpose, result: Result<u64, String> },
+    SnapshotEnded { number: u64, result: Result<u64, String> },
     /// Every key of every database was removed by a command.
     FlushedAll,
     /// Save at once, with everybody waiting, and answer the client.

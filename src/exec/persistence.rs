@@ -108,6 +108,10 @@ fn bgsave(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
             ));
         }
         "Background saving cancelled"
+    } else if s.clients.running(id).flags.deny_blocking {
+        // What EXEC does is saved whole or not at all.
+        s.persist.saving.scheduled = true;
+        "Background saving scheduled"
     } else if schedule && !save::begin_or_schedule(s)? {
         "Background saving scheduled"
     } else {

@@ -8,7 +8,7 @@ use crate::persist::Running;
 use crate::persist::snapshot::{Format, Purpose, Target};
 use crate::resp::CmdError;
 use crate::server::Server;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// After a failure the save points wait so long, ms.
 const RETRY_MS: u64 = 5_000;
@@ -63,7 +63,8 @@ pub fn begin_now(s: &mut Server) -> Result<(), CmdError> {
 /// Begins the last save. It is of everything, so what is read for another purpose is given up.
 pub(super) fn begin_last(s: &mut Server) {
     if s.keyspace.shared.has_snapshot() {
-        snapshot::abort_all(s);
+        snapshot::abort(s, Purpose::Save);
+        snapshot::abort(s, Purpose::AofBase);
         while snapshot::slice(s) == Reading::More {}
     }
     if start(s, false).is_err() {
@@ -81,7 +82,14 @@ pub(super) fn remove_temp(s: &Server) {
 
 /// All keys were removed: a save that runs would bring them back, and one begins that does not.
 pub fn flushed_all(s: &mut Server) {
-    if runs(s) {
+    // One that has begun since is of what is left.
+    let older = s
+        .persist
+        .saving
+        .running
+        .as_ref()
+        .is_some_and(|run| run.flushes < s.keyspace.shared.flushes);
+    if older {
         abandon(s);
         // There is hardly anything left to be marked.
         while snapshot::slice(s) == Reading::More {}
@@ -100,10 +108,11 @@ fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
     };
     let temp = job.target.temp.clone();
     let (began_ms, dirty) = (s.now_ms(), s.keyspace.shared.dirty);
+    let flushes = s.keyspace.shared.flushes;
     s.persist.saving.last_try_ms = began_ms;
     snapshot::begin(s, job)?;
     s.persist.saving.count += 1;
-    s.persist.saving.running = Some(Running { began_ms, dirty, background, temp });
+    s.persist.saving.running = Some(Running { began_ms, dirty, background, temp, flushes });
     Ok(())
 }
 
@@ -115,9 +124,12 @@ fn target(s: &Server, background: bool) -> Target {
         true => format!("temp-{pid}-{count}.rdb"),
         false => format!("temp-{pid}.rdb"),
     };
+    // Where `dir` is now, wherever it will be when the file is whole.
+    let dir =
+        Some(Path::new(&s.config.dir)).filter(|dir| dir.is_absolute()).unwrap_or(Path::new(""));
     Target {
-        temp: temp.into(),
-        path: PathBuf::from(&s.config.dbfilename),
+        temp: dir.join(temp),
+        path: dir.join(&s.config.dbfilename),
         compress: s.config.rdbcompression,
         checksum: Some(s.config.rdbchecksum),
         sync_often: s.config.rdb_save_incremental_fsync,
@@ -163,7 +175,8 @@ pub fn cancel(s: &mut Server) -> bool {
 
 /// Begins the save that a save point asks for, or that was scheduled.
 pub(super) fn tick(s: &mut Server) {
-    if s.shutting_down || s.keyspace.shared.has_snapshot() || s.persist.saving.running.is_some() {
+    let busy = s.keyspace.shared.has_snapshot() || s.persist.saving.running.is_some();
+    if s.shutting_down || busy || s.persist.loading.is_on() {
         return;
     }
     let now_ms = s.now_ms();
@@ -190,8 +203,8 @@ pub(super) fn tick(s: &mut Server) {
 
 /// The save that runs is given up for one that cannot wait for its end.
 pub fn abandon(s: &mut Server) {
-    cancel(s);
-    snapshot::ended(s, Purpose::Save, Err("Another save takes its place".to_owned()));
+    s.persist.saving.scheduled = false;
+    snapshot::abandon(s, Purpose::Save);
 }
 
 /// Why writes are refused while the last save has failed, if they are.

@@ -2,6 +2,7 @@
 
 use super::{reconfigure, save};
 use crate::effects::{Action, EndHow};
+use crate::persist::aof::State;
 use crate::resp::CmdError;
 use crate::server::{Ending, Server};
 
@@ -45,6 +46,13 @@ pub(super) fn obey_signal(s: &mut Server) {
 /// decides; what signals ask for meanwhile is heard.
 pub fn begin(s: &mut Server, how: EndHow) {
     tracing::warn!("User requested shutdown...");
+    if s.persist.aof.state == State::Beginning {
+        if !how.force {
+            tracing::warn!("Writing initial AOF, can't exit.");
+            return refuse(s, how);
+        }
+        tracing::warn!("Writing initial AOF. Exit anyway.");
+    }
     if save::runs(s) {
         tracing::warn!("A snapshot is being saved in the background. It is given up.");
         save::abandon(s);
@@ -75,9 +83,7 @@ pub(super) fn saved(s: &mut Server, saved: bool) {
 fn finish(s: &mut Server, how: EndHow, saved: bool) {
     if !saved && !how.force {
         tracing::warn!("Error trying to save the DB, can't exit.");
-        s.shutting_down = false;
-        let error = CmdError::Msg("Errors trying to SHUTDOWN. Check logs.");
-        return reconfigure::answer(s, how.client, Err(error));
+        return refuse(s, how);
     }
     if !saved {
         tracing::warn!("Error trying to save the DB. Exiting anyway.");
@@ -86,4 +92,11 @@ fn finish(s: &mut Server, how: EndHow, saved: bool) {
         tracing::info!("Calling fsync() on the AOF file.");
     }
     s.effects.act(Action::Exit(0));
+}
+
+/// The process goes on.
+fn refuse(s: &mut Server, how: EndHow) {
+    s.shutting_down = false;
+    let error = CmdError::Msg("Errors trying to SHUTDOWN. Check logs.");
+    reconfigure::answer(s, how.client, Err(error));
 }

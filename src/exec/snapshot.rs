@@ -57,9 +57,13 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
     let Job { purpose, target, .. } = job;
     let keys = s.keyspace.total_keys();
-    s.persist.snapshots.current.push(Current { purpose, keys, aborted: false });
-    s.persist.snapshots.served = 0;
-    s.persist.snapshots.tasks.push(Task { purpose, target, parts, in_flight });
+    let snapshots = &mut s.persist.snapshots;
+    let number = snapshots.next_number();
+    snapshots.reading = Some(number);
+    snapshots.served = 0;
+    let known = in_flight.clone();
+    snapshots.current.push(Current { number, purpose, keys, in_flight: known, aborted: false });
+    snapshots.tasks.push(Task { number, purpose, target, parts, in_flight });
     s.effects.act(Action::WriteSnapshot);
     Ok(())
 }
@@ -69,13 +73,14 @@ pub fn slice(s: &mut Server) -> Reading {
     let reading = read(s);
     if reading == Reading::Complete {
         s.keyspace.shared.set_snapshot(None);
+        s.persist.snapshots.reading = None;
     }
     held::release(s);
     reading
 }
 
 fn read(s: &mut Server) -> Reading {
-    let one_by_one = s.config.rdb_key_save_delay != 0 && !is_given_up(s);
+    let one_by_one = s.config.rdb_key_save_delay != 0 && !s.persist.snapshots.is_given_up();
     let (looks, buckets) = if one_by_one { (1, 1) } else { (LOOKS, BUCKETS) };
     let began = s.timer.now();
     for _ in 0..looks {
@@ -93,43 +98,44 @@ fn read(s: &mut Server) -> Reading {
 /// the number of keys for one microsecond.
 pub fn delay_us(s: &Server, keys: usize) -> u64 {
     match s.config.rdb_key_save_delay {
-        _ if is_given_up(s) => 0,
+        _ if s.persist.snapshots.is_given_up() => 0,
         delay @ 0.. => u64::from(delay.unsigned_abs()) * keys as u64,
         delay => keys as u64 / u64::from(delay.unsigned_abs()),
     }
 }
 
-/// Whether what is being read is marked alone.
-fn is_given_up(s: &Server) -> bool {
-    s.persist.snapshots.current.last().is_none_or(|last| last.aborted)
-}
-
 /// Gives up what is being taken for a purpose: no file comes of it, and that is no failure.
 pub fn abort(s: &mut Server, purpose: Purpose) {
-    let reads = s.persist.snapshots.current.last().is_some_and(|last| last.purpose == purpose);
-    for current in s.persist.snapshots.current.iter_mut().filter(|c| c.purpose == purpose) {
+    let snapshots = &mut s.persist.snapshots;
+    let mut reads = false;
+    for current in snapshots.current.iter_mut().filter(|current| current.purpose == purpose) {
         current.aborted = true;
+        current.in_flight.abandon();
+        reads |= snapshots.reading == Some(current.number);
     }
     if let Some(snapshot) = s.keyspace.shared.snapshot().filter(|_| reads) {
         snapshot.give_up();
     }
 }
 
-/// Gives up all that are being taken.
-pub fn abort_all(s: &mut Server) {
-    let purposes: Vec<_> = s.persist.snapshots.current.iter().map(|it| it.purpose).collect();
-    purposes.into_iter().for_each(|purpose| abort(s, purpose));
+/// Gives up what is being taken for a purpose, and does not wait for its end.
+pub fn abandon(s: &mut Server, purpose: Purpose) {
+    abort(s, purpose);
+    let numbers = s.persist.snapshots.current.iter().filter(|it| it.purpose == purpose);
+    for number in numbers.map(|it| it.number).collect::<Vec<_>>() {
+        ended(s, number, Err("Another takes its place".to_owned()));
+    }
 }
 
 /// A snapshot is a whole file of so many bytes, or there is none.
-pub fn ended(s: &mut Server, purpose: Purpose, result: Result<u64, String>) {
-    let Some(current) = s.persist.snapshots.take(purpose) else { return };
-    let reads = s.persist.snapshots.current.is_empty();
+pub fn ended(s: &mut Server, number: u64, result: Result<u64, String>) {
+    let reads = s.persist.snapshots.reading == Some(number);
     if let Some(snapshot) = s.keyspace.shared.snapshot().filter(|_| reads && result.is_err()) {
         snapshot.give_up();
     }
+    let Some(Current { purpose, aborted, .. }) = s.persist.snapshots.take(number) else { return };
     match purpose {
-        Purpose::Save => save::ended(s, result, current.aborted),
+        Purpose::Save => save::ended(s, result, aborted),
         Purpose::AofBase => aof::base_ended(s, result),
     }
 }

@@ -95,6 +95,7 @@ impl Keyspace {
     /// Empties one database, or all; answers how many keys went. The freeing thread gives their
     /// memory back.
     pub fn flush(&mut self, index: Option<u32>) -> usize {
+        self.shared.flushes += u64::from(index.is_none());
         let range = index.map_or(0..self.dbs.len(), |i| i as usize..i as usize + 1);
         let mut removed = 0;
         for i in range {

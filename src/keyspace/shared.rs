@@ -12,6 +12,8 @@ pub struct Shared {
     pub now_us: u64,
     /// No deadline is over: a log is being loaded, which says itself when what was removed.
     timeless: bool,
+    /// How many times all databases were emptied at once.
+    pub flushes: u64,
     /// Changes since the last save; INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
     /// The [`Listener`]s there are, a bit each; [`Change`]s are recorded while there are any.

@@ -142,7 +142,7 @@ impl Room {
         let mut input = std::mem::take(&mut self.input);
         let next = match read(stream, cx, &mut ReadBuf::new(&mut input)) {
             Poll::Pending => Next::Sleep,
-            Poll::Ready(Err(_) | Ok(0)) => Next::Close,
+            Poll::Ready(Err(_) | Ok(0)) => self.input_ended(id),
             Poll::Ready(Ok(n)) => {
                 self.received(id, n);
                 let (used, ended) = turn::run(&mut self.server, id, &input[..n], &mut self.scratch);
@@ -170,7 +170,7 @@ impl Room {
         let polled = stream.poll_read_buf(cx, &mut held, PIECES);
         let n = match polled {
             Poll::Pending => 0,
-            Poll::Ready(Err(_) | Ok(0)) => return Next::Close,
+            Poll::Ready(Err(_) | Ok(0)) => return self.input_ended(id),
             Poll::Ready(Ok(n)) => n,
         };
         if n == 0 {
@@ -199,7 +199,7 @@ impl Room {
         let missing = *whole - bytes.len();
         let n = match stream.poll_read_buf(cx, bytes, missing.min(PIECES)) {
             Poll::Pending => return Next::Sleep,
-            Poll::Ready(Err(_) | Ok(0)) => return Next::Close,
+            Poll::Ready(Err(_) | Ok(0)) => return self.input_ended(id),
             Poll::Ready(Ok(n)) => n,
         };
         let complete = n == missing;
@@ -219,6 +219,16 @@ impl Room {
         }
         let held = std::mem::take(&mut query.buf);
         self.run_held(id, held)
+    }
+
+    /// The client sends nothing more. What it is to be answered once its writes are synced it still gets.
+    fn input_ended(&mut self, id: ClientId) -> Next {
+        let session = self.server.clients.running(id);
+        if !session.flags.held {
+            return Next::Close;
+        }
+        session.close(Closing::AfterReply);
+        Next::Sleep
     }
 
     /// Runs input that the client's own buffer holds.

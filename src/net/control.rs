@@ -131,8 +131,8 @@ async fn carry_out(
             }
             Action::Crash => process.crash(),
             Action::WriteSnapshot => save::begin(door),
-            Action::SnapshotEnded { purpose, result } => {
-                door.enter(|s| snapshot::ended(s, purpose, result));
+            Action::SnapshotEnded { number, result } => {
+                door.enter(|s| snapshot::ended(s, number, result));
             }
             Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
             Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),

@@ -5,7 +5,7 @@ use crate::effects::Action;
 use crate::exec::{save, snapshot};
 use crate::keyspace::Reading;
 use crate::persist::disk::Disk;
-use crate::persist::snapshot::{InFlight, Task, write};
+use crate::persist::snapshot::{InFlight, Purpose, Task, write};
 use crate::server::Server;
 use crate::stdx::alloc;
 use crate::stdx::os::priority;
@@ -24,7 +24,7 @@ pub(super) fn begin(door: &Door) {
     for task in tasks {
         let in_flight = task.in_flight.clone();
         let actions = door.actions();
-        let purpose = task.purpose;
+        let number = task.number;
         let disk = Arc::clone(&disk);
         let thread = std::thread::Builder::new().name("larder-save".into());
         let started = thread.spawn(move || {
@@ -32,21 +32,21 @@ pub(super) fn begin(door: &Door) {
             priority::step_back();
             let result = write(&*disk, &task.target, &task.parts, &task.in_flight);
             // At the loop's end nobody asks any more.
-            let _ = actions.send(Action::SnapshotEnded { purpose, result });
+            let _ = actions.send(Action::SnapshotEnded { number, result });
         });
         if let Err(error) = started {
             door.enter(|s| {
-                snapshot::ended(s, purpose, Err(format!("Can't start a thread: {error}")))
+                snapshot::ended(s, number, Err(format!("Can't start a thread: {error}")))
             });
         }
-        tokio::task::spawn_local(read(door.clone(), in_flight));
+        tokio::task::spawn_local(read(door.clone(), number, in_flight));
     }
 }
 
-/// Reads the running snapshot to its end.
-async fn read(door: Door, in_flight: InFlight) {
+/// Reads the snapshot of this number to its end.
+async fn read(door: Door, number: u64, in_flight: InFlight) {
     let mut turns = door.enter(|s| s.stats.turns);
-    loop {
+    while door.enter(|s| s.persist.snapshots.reading == Some(number)) {
         if in_flight.bytes() > IN_FLIGHT_MAX {
             tokio::time::sleep(PATIENCE).await;
             continue;
@@ -80,11 +80,11 @@ pub(super) fn save_now(s: &mut Server) -> bool {
         return false;
     }
     let disk = s.persist.disk.clone();
-    let Some(task) = s.persist.snapshots.take_tasks().pop() else { return false };
-    let purpose = task.purpose;
+    let Some(task) = s.persist.snapshots.take_task(Purpose::Save) else { return false };
+    let number = task.number;
     let result = read_and_write(s, &*disk, task);
     let saved = result.is_ok();
-    snapshot::ended(s, purpose, result);
+    snapshot::ended(s, number, result);
     saved
 }
 

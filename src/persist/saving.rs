@@ -31,6 +31,8 @@ pub struct Running {
     pub dirty: u64,
     /// Commands go on meanwhile.
     pub background: bool,
+    /// How many times everything had been removed when it began.
+    pub flushes: u64,
     /// The file that it writes.
     pub temp: PathBuf,
 }

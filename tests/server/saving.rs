@@ -103,3 +103,31 @@ fn flushall_gives_up_the_save_that_runs_and_saves_what_is_left() {
     eventually("there is a file", || server.path("dump.rdb").exists());
     eventually("nothing is left to save", || client.info("rdb_changes_since_last_save") == "0");
 }
+
+#[test]
+fn the_last_save_is_of_the_end_though_one_runs_in_the_background() {
+    let mut server = start(&["--save", "100000 1", "--rdb-key-save-delay", "10000"]);
+    let mut client = server.connect();
+    for key in 0..50 {
+        client.ask(&format!("SET key:{key} v"));
+    }
+    assert_eq!(client.ask("BGSAVE"), "Background saving started");
+    client.ask("SET later v");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.ended().code(), Some(0), "{}", server.out());
+    let file = fs::read(server.path("dump.rdb")).unwrap();
+    assert!(file.windows(5).any(|bytes| bytes == b"later"));
+}
+
+#[test]
+fn bgsave_inside_a_transaction_waits_for_its_end() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    for command in ["MULTI", "SET first v", "BGSAVE", "SET second v"] {
+        client.ask(command);
+    }
+    assert!(client.ask("EXEC").contains("Background saving scheduled"));
+    eventually("there is a file", || server.path("dump.rdb").exists());
+    let file = fs::read(server.path("dump.rdb")).unwrap();
+    assert!(file.windows(6).any(|bytes| bytes == b"second"));
+}

@@ -45,7 +45,7 @@ use crate::types::Entry;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
 /// Bytes of a part that is sent on.
@@ -62,22 +62,46 @@ pub enum Part {
     End,
 }
 
-/// Bytes that were sent and are not written yet.
+/// What the loop and the thread that writes know of each other.
 #[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<AtomicUsize>);
+pub struct InFlight(Arc<Flight>);
+
+#[derive(Debug, Default)]
+struct Flight {
+    /// Bytes that were sent and are not written yet.
+    bytes: AtomicUsize,
+    /// Nothing more is written.
+    ended: AtomicBool,
+    /// No file is to come of it.
+    abandoned: AtomicBool,
+}
 
 impl InFlight {
-    /// How many there are.
+    /// Bytes that were sent and are yet to be written.
     pub fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        let ended = self.0.ended.load(Ordering::Relaxed);
+        if ended { 0 } else { self.0.bytes.load(Ordering::Relaxed) }
+    }
+
+    /// Lets no file come of it, if there is none yet.
+    pub fn abandon(&self) {
+        self.0.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Ordering::Relaxed)
     }
 
     fn sent(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn written(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.0.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.ended.store(true, Ordering::Relaxed);
     }
 }
 
@@ -290,11 +314,14 @@ impl Snapshot {
         let db = big.db as usize;
         let mut source = std::mem::replace(&mut self.sources[db], Source::Done);
         let entry = source.database(databases).and_then(|database| database.peek_mut(&big.key));
-        // One that is gone, or bears the epoch, was encoded when it was about to change.
-        if let Some(entry) = entry.filter(|entry| entry.epoch() != self.epoch)
-            && !self.write_piece(&mut big, entry)
-        {
-            self.amid = Some(big);
+        match entry.filter(|entry| entry.epoch() != self.epoch) {
+            Some(entry) => {
+                if !self.write_piece(&mut big, entry) {
+                    self.amid = Some(big);
+                }
+            }
+            // One that is gone, or bears the epoch, was encoded when it was about to change.
+            None => self.served += 1,
         }
         self.sources[db] = source;
         true

@@ -8,23 +8,29 @@ use std::sync::mpsc::Receiver;
 /// What the thread that writes a snapshot is given.
 #[derive(Debug)]
 pub struct Task {
-    /// Whom to tell how it ended.
+    /// Which it is.
+    pub number: u64,
+    /// What it is for.
     pub purpose: Purpose,
     /// Where it goes.
     pub target: Target,
     /// What it is made of.
     pub parts: Receiver<Part>,
-    /// What was sent and is not written yet.
+    /// What the loop knows of its writing.
     pub in_flight: InFlight,
 }
 
 /// A snapshot that is not a whole file yet.
 #[derive(Debug)]
 pub struct Current {
+    /// Which it is.
+    pub number: u64,
     /// What it is for.
     pub purpose: Purpose,
     /// Keys there were at its beginning.
     pub keys: usize,
+    /// How far its writing is.
+    pub in_flight: InFlight,
     /// It was given up on purpose: that it ends without a file is no failure.
     pub aborted: bool,
 }
@@ -32,8 +38,12 @@ pub struct Current {
 /// The state of taking snapshots.
 #[derive(Debug, Default)]
 pub struct Snapshots {
-    /// Those that are not whole files yet. The last one may be still being read.
+    /// Those that are not whole files yet.
     pub current: Vec<Current>,
+    /// The one that is being read, which nobody may want any more.
+    pub reading: Option<u64>,
+    /// How many there were.
+    count: u64,
     /// What waits for a thread to write it.
     pub tasks: Vec<Task>,
     /// Clients that wait for a big value to be encoded.
@@ -51,6 +61,18 @@ impl Snapshots {
         self.epoch
     }
 
+    /// A number for the next one.
+    pub fn next_number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+
+    /// Whether what is being read is marked alone, for nobody wants it any more.
+    pub fn is_given_up(&self) -> bool {
+        let reading = self.current.iter().find(|current| Some(current.number) == self.reading);
+        reading.is_none_or(|current| current.aborted)
+    }
+
     /// Hands out what waits for a thread.
     pub fn take_tasks(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.tasks)
@@ -61,10 +83,16 @@ impl Snapshots {
         self.current.iter().any(|current| current.purpose == purpose)
     }
 
-    /// One has ended: what was known of it.
-    pub fn take(&mut self, purpose: Purpose) -> Option<Current> {
-        let at = self.current.iter().position(|current| current.purpose == purpose)?;
+    /// One has ended: what was known of it, unless it was forgotten before.
+    pub fn take(&mut self, number: u64) -> Option<Current> {
+        let at = self.current.iter().position(|current| current.number == number)?;
         Some(self.current.remove(at))
+    }
+
+    /// Hands out the task of one of this purpose.
+    pub fn take_task(&mut self, purpose: Purpose) -> Option<Task> {
+        let at = self.tasks.iter().position(|task| task.purpose == purpose)?;
+        Some(self.tasks.remove(at))
     }
 
     /// Its lines of INFO's section `persistence`, of a snapshot that is past so many keys.

@@ -14,6 +14,9 @@ use std::sync::mpsc::Receiver;
 /// little to do and the system no reason to hold others up.
 const SYNC_EVERY: u64 = 4 << 20;
 
+/// Why there is no file of a snapshot that nobody wants any more.
+const GIVEN_UP: &str = "The snapshot was given up";
+
 /// Where a snapshot goes and how.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -54,6 +57,7 @@ pub fn write(
     in_flight: &InFlight,
 ) -> Result<u64, String> {
     let written = write_parts(disk, target, parts, in_flight);
+    in_flight.end();
     if written.is_err() {
         // It may not even be there.
         let _ = disk.remove(&target.temp);
@@ -87,12 +91,15 @@ fn write_parts(
             Ok(Part::Sections(bytes, places)) => (output.sections(&bytes, &places), bytes.len()),
             Ok(Part::Text(text)) => (output.text(&text), text.len()),
             Ok(Part::End) => break,
-            Err(_) => return Err("The snapshot was given up".to_owned()),
+            Err(_) => return Err(GIVEN_UP.to_owned()),
         };
         in_flight.written(size);
         part.map_err(failed)?;
     }
     let bytes = output.finish().map_err(failed)?;
+    if in_flight.is_abandoned() {
+        return Err(GIVEN_UP.to_owned());
+    }
     put_in_place(disk, &target.temp, &target.path)?;
     Ok(bytes)
 }
