@@ -18,7 +18,7 @@
 //! | [`exec`] | the road: the table, the gates, the call, settling, what time asks for |
 //! | [`cmd`] | one file or folder for each family of commands |
 //! | [`server`] | `struct Server`: owns all parts and hands out views of them; no logic |
-//! | [`persist`] | the RDB encoding of values |
+//! | [`persist`] | snapshots, RDB files, the append-only file, and the seam to the disk |
 //! | [`effects`] | what follows from a change |
 //! | [`client`], [`stats`] | sessions in a slab, found by number; what is counted |
 //! | [`keyspace`] | databases: find, edit, expire, scan. It records changes and knows no client |
