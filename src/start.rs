@@ -138,13 +138,7 @@ fn serve(startup: Startup, title: ProcTitle, called: &str) -> ExitCode {
     crash::log_panics();
     let machine = system::System::gather(randomness);
     let config_path = config_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let banner = Banner {
-        version: env!("CARGO_PKG_VERSION"),
-        redis_version: REDIS_VERSION,
-        mode: Mode::Standalone,
-        port: config.port,
-        pid: machine.process_id,
-    };
+    let banner = banner(&config, machine.process_id);
     log::Note::notice(banner.starting()).log();
     log::Note::notice(banner.versions()).log();
     banner.configuration(config_path.as_deref(), called).log();
@@ -163,20 +157,27 @@ fn serve(startup: Startup, title: ProcTitle, called: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    banner.log_logo(config.always_show_logo, &settings);
     prepare_memory(&config);
     let facts = facts(&machine, config_path.unwrap_or_default(), supervisor);
     let server = Server::new(config, commands, facts, timer(), rand::random());
     let host = Rc::new(Host { title: RefCell::new(title), called: called.to_owned(), supervisor });
     host.show_title(&server);
-    tracing::info!("{}", banner::initialized());
-    warn_of_options_to_come(&server.config);
     let ended = net::serve(net::Startup { server, process: host });
     supervisor.stopping();
     if let Some(file) = pid_file {
         file.remove();
     }
     exit_code(ended)
+}
+
+fn banner(config: &Config, pid: u32) -> Banner<'static> {
+    Banner {
+        version: env!("CARGO_PKG_VERSION"),
+        redis_version: REDIS_VERSION,
+        mode: Mode::Standalone,
+        port: config.port,
+        pid,
+    }
 }
 
 /// How the process ends after serving, or after it could not serve.
@@ -395,6 +396,15 @@ impl Host {
 }
 
 impl net::Process for Host {
+    /// Whoever finds the process in the log connects at once, so it is told no earlier.
+    fn listens(&self, server: &Server) {
+        let config = &server.config;
+        let banner = banner(config, server.facts.pid);
+        banner.log_logo(config.always_show_logo, &log_settings(config));
+        tracing::info!("{}", banner::initialized());
+        warn_of_options_to_come(config);
+    }
+
     fn ready(&self, server: &Server) {
         let config = &server.config;
         let checks = process::SystemChecks {

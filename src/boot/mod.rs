@@ -5,7 +5,7 @@
 //! The order at start-up: parse the configuration; [`process::ProcTitle::take`];
 //! [`process::Supervisor::find`], and without one [`process::detach_from_terminal`] (it forks, so
 //! no thread may exist); [`log::configure`]; [`crash::set_enabled`] and [`crash::log_panics`];
-//! [`process::adjust_open_files`]; the [`banner`]; listeners; [`process::check_system`]; `Ready to
+//! [`process::adjust_open_files`]; listeners; the logo of the [`banner`]; [`process::check_system`]; `Ready to
 //! accept connections`; [`process::Supervisor::ready`].
 pub mod banner;
 pub mod crash;

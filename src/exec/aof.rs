@@ -96,7 +96,9 @@ pub fn tick(s: &mut Server) {
 /// # Errors
 /// One runs.
 pub fn bgrewriteaof(s: &mut Server) -> Result<&'static str, CmdError> {
-    if s.persist.aof.rewrites.running.is_some() {
+    let running = s.persist.aof.rewrites.running.as_ref();
+    // One that is given up has ended for whoever asks; the next begins when it has for the disk, too.
+    if running.is_some_and(|run| !run.given_up) {
         return Err(CmdError::Msg("Background append only file rewriting already in progress"));
     }
     if is_busy(s) {
@@ -203,7 +205,7 @@ fn end(s: &mut Server) {
     s.follow_log();
     if let Some(run) = &mut s.persist.aof.rewrites.running {
         run.given_up = true;
-        tracing::info!("The running AOF rewrite is given up");
+        tracing::info!("Killing AOF child: there is none, but the running AOF rewrite is given up");
         snapshot::abort(s, Purpose::AofBase);
     }
     serve_waiting(s);

@@ -113,6 +113,9 @@ fn run(
         if ended {
             return writer.end();
         }
+        if let Some(pause) = writer.pause() {
+            std::thread::sleep(pause);
+        }
         for report in writer.work(now_ms()) {
             // At the loop's end nobody listens any more.
             let _ = reports.send(report);

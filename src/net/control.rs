@@ -30,7 +30,9 @@ pub struct Startup {
 
 /// What the loop asks of the process around it.
 pub trait Process {
-    /// Everything listens.
+    /// Everything listens; nothing is loaded yet.
+    fn listens(&self, server: &Server);
+    /// The data set is loaded.
     fn ready(&self, server: &Server);
     /// The configuration changed.
     ///
@@ -68,6 +70,7 @@ async fn run(startup: Startup) -> Result<i32, String> {
     // Before anybody can know that the server is there.
     let signals = Signals::catch();
     let mut listeners = Listeners::open(&door, &door.enter(|s| endpoints(s)))?;
+    door.enter(|s| process.listens(s));
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(take_reports(door.clone(), reports));

@@ -85,7 +85,8 @@ pub(super) async fn run_log(door: Door) {
             let _ = told.send(());
         }
     }
-    drop(queue);
+    // Where the loop takes no more, the thread learns it by either: it may have read all and wait for the second.
+    drop((queue, all_taken));
     let result = result.await.unwrap_or_else(|_| Err("The thread that loads it died".to_owned()));
     door.enter(|s| {
         player.end(s);

@@ -18,6 +18,9 @@ const IN_FLIGHT_MAX: usize = 8 << 20;
 /// How long to wait for the thread then.
 const PATIENCE: Duration = Duration::from_millis(1);
 
+/// How often a long wait looks whether it is still for something.
+const STEP: Duration = Duration::from_millis(10);
+
 /// Starts the threads for the snapshots that have begun, and reads them in slices.
 pub(super) fn begin(door: &Door) {
     let (tasks, disk) = door.enter(|s| (s.persist.snapshots.take_tasks(), s.persist.disk.clone()));
@@ -68,8 +71,21 @@ async fn read(door: Door, number: u64, in_flight: InFlight) {
         let rest = if busy { began.elapsed() * (100 - share) / share } else { Duration::ZERO };
         match rest.max(delay) {
             Duration::ZERO => tokio::task::yield_now().await,
-            rest => tokio::time::sleep(rest).await,
+            rest => wait(&door, rest).await,
         }
+    }
+}
+
+/// Waits so long, or until nobody wants the snapshot any more: what comes next may not begin before it is gone.
+async fn wait(door: &Door, long: Duration) {
+    let until = Instant::now() + long;
+    let wanted = || door.enter(|s| !s.persist.snapshots.current.is_empty());
+    while wanted() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(STEP)).await;
     }
 }
 

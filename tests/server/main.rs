@@ -3,6 +3,7 @@
 //! No test fails for being slow: what must come about is waited for, with a stop that only a server
 //! that hangs can reach.
 
+mod aof;
 mod clients;
 mod config;
 mod harness;

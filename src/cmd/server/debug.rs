@@ -9,9 +9,11 @@ use crate::config::rewrite::Missing;
 use crate::ds::dict::{DictStats, ResizePolicy};
 use crate::effects::{Action, Reload};
 use crate::keyspace::Event;
+use crate::persist::aof::writer::Job;
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
 use crate::spec::{Group, Spec, flag};
+use crate::stdx::num::parse_i64;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ type Subcommand = (&'static str, usize, usize, fn(&mut Server, ClientId, Args<'_
 
 static SUBCOMMANDS: &[Subcommand] = &[
     ("sleep", 1, 1, sleep),
+    ("aof-flush-sleep", 1, 1, aof_flush_sleep),
     ("loadaof", 0, 0, loadaof),
     ("reload", 0, usize::MAX, reload),
     ("jmap", 0, 0, ok),
@@ -123,6 +126,13 @@ fn reload(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
     }
     s.effects.act(Action::Reload { client: id, save, how });
     Ok(Flow::Await)
+}
+
+fn aof_flush_sleep(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
+    let micros = parse_i64(args.any()?).map_or(0, |n| n.max(0) as u64);
+    s.persist.aof.ask(Job::Pause(Duration::from_micros(micros)));
+    s.reply(id).ok();
+    DONE
 }
 
 fn loadaof(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
@@ -359,6 +369,8 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
     s.reply(id).help(
         "debug",
         &[
+            "AOF-FLUSH-SLEEP <microsec>",
+            "    Pause so long before each write to the append-only file.",
             "CONFIG-REWRITE-FORCE-ALL",
             "    As CONFIG REWRITE, with the options that have their defaults.",
             "DICT-RESIZING <0|1>",

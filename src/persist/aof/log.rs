@@ -88,9 +88,7 @@ impl Feed for Log {
         let before = self.pending.len();
         if let Some(second) = self.second.filter(|second| *second > self.told) {
             self.told = second;
-            self.pending.extend_from_slice(b"#TS:");
-            self.pending.extend_from_slice(itoa::Buffer::new().format(second).as_bytes());
-            self.pending.extend_from_slice(b"\r\n");
+            annotate(&mut self.pending, second);
         }
         if self.db != Some(op.db) {
             self.db = Some(op.db);
@@ -101,6 +99,13 @@ impl Feed for Log {
         self.pending.extend_from_slice(op.request);
         self.end += (self.pending.len() - before) as u64;
     }
+}
+
+/// Appends when what follows was written, seconds since the epoch.
+pub fn annotate(out: &mut Vec<u8>, second: u64) {
+    out.extend_from_slice(b"#TS:");
+    out.extend_from_slice(itoa::Buffer::new().format(second).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

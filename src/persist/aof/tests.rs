@@ -12,6 +12,7 @@ use crate::stdx::hash::Seed;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Time between two steps, ms: a sync is due now and then.
 const STEP_MS: u64 = 400;
@@ -260,6 +261,18 @@ fn a_disk_that_heals_gets_all_that_was_written_meanwhile() {
             }
         }
     }
+}
+
+#[test]
+fn a_pause_is_made_before_writes_only() {
+    let mut run = Run::start(&Simulated::default(), AppendFsync::Always, true).unwrap();
+    let pause = Duration::from_micros(5);
+    run.writer.add(Job::Pause(pause));
+    assert_eq!(run.writer.pause(), None);
+    run.writer.add(Job::Append(b"x".to_vec()));
+    assert_eq!(run.writer.pause(), Some(pause));
+    run.writer.work(0);
+    assert_eq!(run.writer.pause(), None);
 }
 
 #[test]

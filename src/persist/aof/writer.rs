@@ -10,6 +10,7 @@ use crate::persist::disk::Disk;
 use crate::stdx::os::error::os_words;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How long after a failure it is tried again, ms.
 const RETRY_MS: u64 = 100;
@@ -39,6 +40,8 @@ pub enum Job {
     GiveUp,
     /// What holds from now on.
     Follow(Policy),
+    /// Whoever runs the writer is to pause so long before each write, for tests that look at the order of things.
+    Pause(Duration),
     /// Sync what there is, whatever the policy.
     Sync,
     /// Sync and close the file.
@@ -122,6 +125,7 @@ pub struct Writer {
     last_sync_ms: u64,
     failure: Option<Failure>,
     retry_ms: u64,
+    pause: Duration,
     reports: Vec<Report>,
 }
 
@@ -144,6 +148,7 @@ impl Writer {
             last_sync_ms: 0,
             failure: None,
             retry_ms: 0,
+            pause: Duration::ZERO,
             reports: Vec::new(),
         }
     }
@@ -178,8 +183,15 @@ impl Writer {
     pub fn add(&mut self, job: Job) {
         match (self.jobs.back_mut(), job) {
             (Some(Job::Append(bytes)), Job::Append(more)) => bytes.extend_from_slice(&more),
+            (_, Job::Pause(pause)) => self.pause = pause,
             (_, job) => self.jobs.push_back(job),
         }
+    }
+
+    /// How long to pause before the next work, if that is to write something.
+    pub fn pause(&self) -> Option<Duration> {
+        let writes = || self.jobs.iter().any(|job| matches!(job, Job::Append(_)));
+        (!self.pause.is_zero() && (!self.unwritten.is_empty() || writes())).then_some(self.pause)
     }
 
     /// Does what there is to do at `now_ms` of any steady clock, and tells what came of it.
@@ -250,7 +262,7 @@ impl Writer {
             Ok(()) => {}
         }
         match job {
-            Job::Append(_) | Job::Sync => {}
+            Job::Append(_) | Job::Pause(_) | Job::Sync => {}
             Job::Follow(policy) => self.follow(policy),
             Job::Begin { first } => {
                 // So that the length of the file before is known.

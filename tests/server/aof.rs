@@ -1,0 +1,70 @@
+//! The append-only file of a process: starts that are refused, rewrites that are given up.
+
+use std::fs;
+
+use crate::harness::{Server, Setup, eventually, start};
+
+/// A server that has begun its append-only file.
+fn logged(options: &[&str]) -> Server {
+    let server = start(&[&["--appendonly", "yes"], options].concat());
+    server.logs("Ready to accept connections");
+    server
+}
+
+/// Starts over a log of these bytes, which nobody could have written; what the log says at the end.
+fn refusal(log: &str) -> String {
+    let setup = Setup::new().args(&["--appendonly", "yes"]);
+    fs::create_dir(setup.path("appendonlydir")).unwrap();
+    let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
+    setup.file("appendonlydir/appendonly.aof.manifest", manifest);
+    setup.file("appendonlydir/appendonly.aof.1.incr.aof", log);
+    let mut server = setup.spawn();
+    assert_eq!(server.ended().code(), Some(1));
+    server.out().lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_command_that_cannot_be_ends_the_start_though_all_was_read() {
+    let set = "*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    let cases = [
+        ("*1\r\n$3\r\nbla\r\n", "Unknown command 'bla' reading the append only file"),
+        ("*2\r\n$3\r\nset\r\n$1\r\nk\r\n", "Wrong number of arguments for command 'set'"),
+    ];
+    for (command, why) in cases {
+        let said = refusal(&format!("{set}{command}{set}"));
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn the_log_names_the_process_only_when_it_can_be_reached() {
+    let server = Setup::new().args(&["--always-show-logo", "yes"]).spawn();
+    server.logs(" PID: ");
+    assert_eq!(server.connect().ask("PING"), "PONG");
+}
+
+#[test]
+fn a_rewrite_may_follow_one_that_was_given_up_at_once() {
+    let server = logged(&["--rdb-key-save-delay", "10000000"]);
+    let mut client = server.connect();
+    client.ask("SET k v");
+    assert_eq!(client.ask("BGREWRITEAOF"), "Background append only file rewriting started");
+    assert_eq!(client.ask("CONFIG SET appendonly no rdb-key-save-delay 0"), "OK");
+    server.logs("Killing AOF child");
+    let begun = client.ask("BGREWRITEAOF");
+    assert!(begun.starts_with("Background append only file rewriting s"), "{begun}");
+    eventually("the second ends", || {
+        server.out().contains("Background AOF rewrite finished successfully")
+    });
+}
+
+#[test]
+fn a_pause_before_writes_delays_their_replies_but_loses_none() {
+    let server = logged(&["--appendfsync", "always", "--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    assert_eq!(client.ask("DEBUG AOF-FLUSH-SLEEP 1000"), "OK");
+    assert_eq!(client.ask("SET k v"), "OK");
+    let log = fs::read_to_string(server.path("appendonlydir/appendonly.aof.1.incr.aof")).unwrap();
+    assert!(log.contains("SET"), "{log}");
+    assert_eq!(client.ask("DEBUG AOF-FLUSH-SLEEP 0"), "OK");
+}
