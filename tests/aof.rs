@@ -403,3 +403,19 @@ fn files_that_are_needed_no_longer_stay_while_they_are_to() {
     server.run("config set aof-disable-auto-gc no");
     assert_eq!(disk.list(Path::new("appendonlydir")).unwrap().len(), 3);
 }
+
+#[test]
+fn a_rewrite_asked_for_inside_a_transaction_begins_behind_it() {
+    let disk = Simulated::default();
+    let mut first = Logged::start(&disk, &[]);
+    for line in ["multi", "incr a", "bgrewriteaof", "incr a"] {
+        first.run(line);
+    }
+    assert!(first.run("exec").contains("Background append only file rewriting scheduled"));
+    first.server.advance(1000);
+    assert_eq!(first.info("aof_rewrites"), "1");
+    assert_eq!(
+        Logged::start(&disk.after_crash(0), &[("appendfsync", "always")]).run("get a"),
+        "$1 2"
+    );
+}

@@ -95,15 +95,17 @@ pub fn tick(s: &mut Server) {
 ///
 /// # Errors
 /// One runs.
-pub fn bgrewriteaof(s: &mut Server) -> Result<&'static str, CmdError> {
+pub fn bgrewriteaof(s: &mut Server, id: ClientId) -> Result<&'static str, CmdError> {
     let running = s.persist.aof.rewrites.running.as_ref();
     // One that is given up has ended for whoever asks; the next begins when it has for the disk, too.
     if running.is_some_and(|run| !run.given_up) {
         return Err(CmdError::Msg("Background append only file rewriting already in progress"));
     }
-    if is_busy(s) {
+    // It was asked for by hand, so it does not wait for those that failed.
+    s.persist.aof.rewrites.forgive();
+    // What EXEC does belongs before the rewrite, or behind it, as a whole.
+    if is_busy(s) || s.clients.running(id).flags.deny_blocking {
         s.persist.aof.rewrites.scheduled = true;
-        // It was asked for by hand, so it does not wait for those that failed.
         return Ok("Background append only file rewriting scheduled");
     }
     begin_rewrite(s);
@@ -153,10 +155,11 @@ pub fn end_overdue(s: &mut Server) {
     }
 }
 
-/// Whether a rewrite has to wait: for another one, or for a snapshot that is being read. One that is read
+/// Whether a rewrite has to wait: for a load, another rewrite, or a snapshot that is being read. One that is read
 /// and still being written is in nobody's way.
 fn is_busy(s: &Server) -> bool {
-    s.persist.aof.rewrites.running.is_some() || s.keyspace.shared.has_snapshot()
+    let loads = s.persist.loading.is_on();
+    loads || s.persist.aof.rewrites.running.is_some() || s.keyspace.shared.has_snapshot()
 }
 
 /// Tells the writer how the file is kept now.
@@ -257,8 +260,14 @@ fn base_job(s: &Server, snapshot: bool) -> SnapshotJob {
 fn finished(s: &mut Server, result: Result<(), String>) {
     let Some(run) = &s.persist.aof.rewrites.running else { return };
     let (first, base_bytes) = (run.first, run.base_bytes.unwrap_or_default());
+    // The log was switched off while the last of it was put in place.
+    let given_up = run.given_up;
     if let Err(why) = result {
         return failed(s, &why);
+    }
+    if given_up {
+        s.persist.aof.rewrites.running = None;
+        return;
     }
     let aof = &mut s.persist.aof;
     aof.earlier_bytes = base_bytes;

@@ -125,7 +125,7 @@ fn bgsave(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
 }
 
 fn bgrewriteaof(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
-    let status = aof::bgrewriteaof(s)?;
+    let status = aof::bgrewriteaof(s, id)?;
     s.reply(id).simple(status);
     DONE
 }

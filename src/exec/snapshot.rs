@@ -4,6 +4,7 @@ use super::{aof, held, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
 use crate::keyspace::Reading;
+use crate::persist::aof::log;
 use crate::persist::rdb::encode::Encoder;
 use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
@@ -156,6 +157,9 @@ pub(super) fn empty_base(s: &Server, snapshot: bool) -> Vec<u8> {
 fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     let mut head = Vec::new();
     if format == Format::Commands {
+        if s.config.aof_timestamp_enabled {
+            log::annotate(&mut head, s.now_ms() / 1000);
+        }
         return head;
     }
     let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };

@@ -79,7 +79,7 @@ async fn read(door: Door, number: u64, in_flight: InFlight) {
 /// Waits so long, or until nobody wants the snapshot any more: what comes next may not begin before it is gone.
 async fn wait(door: &Door, long: Duration) {
     let until = Instant::now() + long;
-    let wanted = || door.enter(|s| !s.persist.snapshots.current.is_empty());
+    let wanted = || door.enter(|s| !s.persist.snapshots.is_given_up());
     while wanted() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {

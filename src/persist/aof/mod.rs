@@ -29,6 +29,8 @@ use writer::{Failure, Job, Policy, Progress, Writer};
 
 /// Bytes that may wait for the writer before writes are refused.
 const BEHIND_MAX: u64 = 256 << 20;
+/// Bytes of a job from which on another is begun: growing it would copy too much at once.
+const APPEND_MAX: usize = 1 << 20;
 /// Rewrites that fail one after the other before they are put off,
 const FAILURES_FREE: u32 = 3;
 /// by a time that doubles with each up to this one, minutes.
@@ -146,6 +148,12 @@ impl Rewrites {
         now_ms >= self.put_off_until_ms
     }
 
+    /// Forgets those that failed: the next need not wait.
+    pub fn forgive(&mut self) {
+        self.failures = 0;
+        self.put_off_until_ms = 0;
+    }
+
     /// One ended; answers for how many minutes the next is put off, if it is.
     pub fn ended(&mut self, ok: bool, now_ms: u64) -> Option<u64> {
         let running = self.running.take();
@@ -232,6 +240,7 @@ impl Aof {
     pub fn hand_over(&mut self, queue: &mut Vec<Job>) {
         if self.jobs.is_empty()
             && let Some(Job::Append(bytes)) = queue.last_mut()
+            && bytes.len() < APPEND_MAX
         {
             bytes.extend_from_slice(self.log.pending());
             self.log.clear_pending();
