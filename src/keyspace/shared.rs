@@ -118,7 +118,7 @@ pub trait Capture: std::fmt::Debug {
     fn served(&self) -> usize;
 
     /// A database that was handed to it by [`Capture::flushed`] and is read, to be freed.
-    fn take_spent(&mut self) -> Option<Box<Database>>;
+    fn take_spent(&mut self) -> Option<Database>;
 
     /// Nobody wants it any more. It goes on reading to mark every entry, for the next snapshot relies on
     /// that, but encodes nothing.
@@ -333,7 +333,7 @@ impl Shared {
             None => Some(old),
         };
         if let Some(database) = unneeded {
-            self.discard_database(Box::new(database));
+            self.discard_database(database);
         }
     }
 
@@ -345,7 +345,7 @@ impl Shared {
     }
 
     /// A whole database waits for the freeing thread.
-    pub(super) fn discard_database(&mut self, database: Box<Database>) {
-        self.garbage.push(Garbage { what: database, whole_database: true });
+    pub(super) fn discard_database(&mut self, database: Database) {
+        self.garbage.push(Garbage { what: Box::new(database), whole_database: true });
     }
 }

@@ -206,7 +206,7 @@ impl Capture for Recorder {
         0
     }
 
-    fn take_spent(&mut self) -> Option<Box<Database>> {
+    fn take_spent(&mut self) -> Option<Database> {
         None
     }
 

@@ -1,6 +1,7 @@
 //! Values: which encoding holds them, and when they change it.
 
 mod collection;
+mod distinct;
 mod hash;
 mod limits;
 mod list;

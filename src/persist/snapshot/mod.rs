@@ -167,7 +167,7 @@ pub struct Snapshot {
     keys: usize,
     served: usize,
     /// Databases that were given and are of no use any more.
-    spent: Vec<Box<Database>>,
+    spent: Vec<Database>,
 }
 
 impl Lane {
@@ -398,7 +398,7 @@ impl Snapshot {
         if let Some(passed) = self.reading.checked_sub(1)
             && let Source::Given(spent) = std::mem::replace(&mut self.sources[passed], Source::Done)
         {
-            self.spent.push(spent);
+            self.spent.push(*spent);
         }
         let db = self.reading;
         let Some(source) = self.sources.get_mut(db) else { return false };
@@ -477,7 +477,7 @@ impl Capture for Snapshot {
         self.served
     }
 
-    fn take_spent(&mut self) -> Option<Box<Database>> {
+    fn take_spent(&mut self) -> Option<Database> {
         self.spent.pop()
     }
 
@@ -489,7 +489,7 @@ impl Capture for Snapshot {
         self.waiting.extend(self.amid.take());
         for source in self.sources.iter_mut().filter(|it| matches!(it, Source::Given(_))) {
             if let Source::Given(database) = std::mem::replace(source, Source::Done) {
-                self.spent.push(database);
+                self.spent.push(*database);
             }
         }
     }

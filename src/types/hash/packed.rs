@@ -4,10 +4,9 @@
 //! being the deadline, 0 for none; those with deadlines come first, in their order, so that the first
 //! field is the first to expire. Of two with the same deadline the one that got it last comes first.
 
-use std::collections::HashSet;
-
 use super::{FieldRef, FieldTtl, is_live, listpack};
 use crate::ds::listpack::{At, Listpack};
+use crate::types::distinct::are_distinct;
 use crate::types::value::mark;
 
 /// The longest deadline there may be has 46 bits; this is the element that says there is none.
@@ -26,11 +25,11 @@ pub(super) fn validated(listpack: Listpack, timed: bool) -> Option<Listpack> {
         return None;
     }
     let elements: Vec<_> = listpack.iter().collect();
-    let (mut names, mut last) = (HashSet::new(), 0);
+    if !are_distinct(elements.iter().copied().step_by(stride)) {
+        return None;
+    }
+    let mut last = 0;
     for field in elements.chunks_exact(stride) {
-        if !names.insert(field[0].to_vec()) {
-            return None;
-        }
         if let Some(deadline) = field.get(2) {
             // No deadline counts as one behind all others.
             let order = match deadline.int()? {

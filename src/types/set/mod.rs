@@ -21,6 +21,7 @@ mod tests;
 
 pub use crate::ds::member::Member;
 
+use super::distinct::are_distinct;
 use super::value::{Members, OTHER_FORM, mark};
 use super::{Collection, Kinds, Limits, Str, Type, Value, part};
 use crate::ds::dict::{Dict, Slot};
@@ -111,12 +112,14 @@ impl Set {
 
     /// The set of a listpack's elements; `None` if two are the same.
     pub fn from_pack(pack: Listpack, limits: &Limits) -> Option<Self> {
+        if pack.len() <= limits.set_max_listpack_entries {
+            return are_distinct(pack.iter()).then(|| Self::pack(pack));
+        }
         let mut table = Dict::new(limits.seed);
         table.expand(pack.len());
         let mut digits = itoa::Buffer::new();
         let distinct = pack.iter().all(|item| add_to(&mut table, item.bytes(&mut digits)));
-        let fits = pack.len() <= limits.set_max_listpack_entries;
-        distinct.then(|| if fits { Self::pack(pack) } else { Self::table(table) })
+        distinct.then(|| Self::table(table))
     }
 
     /// Converts for `count` members that are about to be added, as if none of them were there.

@@ -3,12 +3,12 @@
 //! A score is stored as the text that a reply has for it, which the listpack makes an integer where
 //! it is one: `3` takes two bytes, `0.1` five. Negative zero loses its sign here, as in Redis.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::Element;
 use crate::ds::listpack::{At, Item, Iter, Listpack};
 use crate::stdx::num;
+use crate::types::distinct::are_distinct;
 
 /// Elements of the listpack that one of the set takes.
 const PAIR: usize = 2;
@@ -73,20 +73,22 @@ pub(super) fn len(pack: &Listpack) -> usize {
 /// Whether a listpack that came from outside is one that this module could have made: pairs whose
 /// second half is a number, in order, and no member twice.
 pub(super) fn is_sound(pack: &Listpack) -> bool {
-    let (mut former, mut members) = (None, HashSet::new());
+    let mut former: Option<(f64, Item<'_>)> = None;
     let mut items = pack.iter();
     while let Some(member) = items.next() {
         let Some(score) = items.next().and_then(score_of) else { return false };
-        let member = member.to_vec();
-        if former.as_ref().is_some_and(|it| *it >= (score, member.clone())) {
+        if former.is_some_and(|it| it.0 > score || (it.0 == score && !is_before(it.1, member))) {
             return false;
         }
-        former = Some((score, member.clone()));
-        if !members.insert(member) {
-            return false;
-        }
+        former = Some((score, member));
     }
-    !members.is_empty()
+    former.is_some() && are_distinct(pack.iter().step_by(2))
+}
+
+/// Whether a member's text comes before another's.
+fn is_before(a: Item<'_>, b: Item<'_>) -> bool {
+    let (mut room_a, mut room_b) = (itoa::Buffer::new(), itoa::Buffer::new());
+    a.bytes(&mut room_a) < b.bytes(&mut room_b)
 }
 
 fn score_after(pack: &Listpack, member: At) -> f64 {
