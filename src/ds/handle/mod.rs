@@ -1,4 +1,4 @@
-//! Owners of one word: a [`Block`] of bytes that knows its size without a place for it, and
+//! Owners of one word: a `Block` of bytes that knows its size without a place for it, and
 //! [`OneOf`], which holds one of several values and knows which.
 //!
 //! # Layout

@@ -222,7 +222,7 @@ fn layout(size: usize) -> Layout {
 /// be there is for its users to keep; every method works for all of them.
 ///
 /// Safety rests on this: the word is, by its kind, a live [`Sds`], [`Listpack`] or [`Intset`], or what
-/// [`boxed`] made of a `Box` of the family's type of that kind, and this owner alone drops it.
+/// `boxed` made of a `Box` of the family's type of that kind, and this owner alone drops it.
 #[repr(transparent)]
 pub struct OneOf<K: Kinds, R>(NonNull<u8>, PhantomData<(K, fn() -> R)>);
 

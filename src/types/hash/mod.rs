@@ -330,7 +330,7 @@ impl Collection for Hash {
     }
 }
 
-/// The fields of a [`struct@Hash`] whose time is not over.
+/// The fields of a [`type@Hash`] whose time is not over.
 #[derive(Debug)]
 pub struct Iter<'a> {
     form: FormIter<'a>,
