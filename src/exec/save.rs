@@ -31,9 +31,17 @@ pub fn begin(s: &mut Server) -> Result<(), CmdError> {
     Ok(())
 }
 
-/// Whether a save in the background runs.
+/// Whether a save in the background runs that another has to wait for.
 pub fn runs(s: &Server) -> bool {
-    s.persist.snapshots.runs(Purpose::Save)
+    s.persist.saving.running.as_ref().is_some_and(|run| !run.gives_way)
+}
+
+/// Gives up what FLUSHALL began, if that runs: what takes its place is of more.
+fn take_place(s: &mut Server) {
+    if s.persist.saving.running.as_ref().is_some_and(|run| run.gives_way) {
+        abandon(s);
+        while snapshot::slice(s) == Reading::More {}
+    }
 }
 
 /// Begins a save now, or as soon as what is being taken is done; whether it began now.
@@ -95,12 +103,22 @@ pub fn flushed_all(s: &mut Server) {
         while snapshot::slice(s) == Reading::More {}
     }
     let wanted = !s.config.save.0.is_empty() && !s.persist.loading.is_on();
-    s.persist.saving.scheduled = wanted && begin(s).is_err();
+    if !wanted || runs(s) {
+        return;
+    }
+    s.persist.saving.scheduled = begin(s).is_err();
+    if s.persist.saving.scheduled {
+        return;
+    }
+    if let Some(run) = &mut s.persist.saving.running {
+        run.gives_way = true;
+    }
     // Read at once, it is in nobody's way while it is written.
     snapshot::slice(s);
 }
 
 fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
+    take_place(s);
     let job = Job {
         purpose: Purpose::Save,
         target: target(s, background),
@@ -112,7 +130,8 @@ fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
     s.persist.saving.last_try_ms = began_ms;
     snapshot::begin(s, job)?;
     s.persist.saving.count += 1;
-    s.persist.saving.running = Some(Running { began_ms, dirty, background, temp, flushes });
+    s.persist.saving.running =
+        Some(Running { began_ms, dirty, background, gives_way: false, temp, flushes });
     Ok(())
 }
 

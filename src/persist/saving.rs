@@ -31,6 +31,8 @@ pub struct Running {
     pub dirty: u64,
     /// Commands go on meanwhile.
     pub background: bool,
+    /// Nobody asked for it: it is of what FLUSHALL left, and gives way to any other.
+    pub gives_way: bool,
     /// How many times everything had been removed when it began.
     pub flushes: u64,
     /// The file that it writes.
