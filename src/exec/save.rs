@@ -3,7 +3,6 @@
 use super::shutdown;
 use super::snapshot::{self, Job};
 use crate::client::ClientId;
-use crate::keyspace::Reading;
 use crate::persist::Running;
 use crate::persist::snapshot::{Format, Purpose, Target};
 use crate::resp::CmdError;
@@ -40,7 +39,7 @@ pub fn runs(s: &Server) -> bool {
 fn take_place(s: &mut Server) {
     if s.persist.saving.running.as_ref().is_some_and(|run| run.gives_way) {
         abandon(s);
-        while snapshot::slice(s) == Reading::More {}
+        snapshot::finish_given_up(s);
     }
 }
 
@@ -70,11 +69,9 @@ pub fn begin_now(s: &mut Server) -> Result<(), CmdError> {
 
 /// Begins the last save. It is of everything, so what is read for another purpose is given up.
 pub(super) fn begin_last(s: &mut Server) {
-    if s.keyspace.shared.has_snapshot() {
-        snapshot::abort(s, Purpose::Save);
-        snapshot::abort(s, Purpose::AofBase);
-        while snapshot::slice(s) == Reading::More {}
-    }
+    snapshot::abort(s, Purpose::Save);
+    snapshot::abort(s, Purpose::AofBase);
+    snapshot::finish_given_up(s);
     if start(s, false).is_err() {
         shutdown::saved(s, false);
     }
@@ -90,17 +87,12 @@ pub(super) fn remove_temp(s: &Server) {
 
 /// All keys were removed: a save that runs would bring them back, and one begins that does not.
 pub fn flushed_all(s: &mut Server) {
+    let flushes = s.keyspace.shared.flushes;
     // One that has begun since is of what is left.
-    let older = s
-        .persist
-        .saving
-        .running
-        .as_ref()
-        .is_some_and(|run| run.flushes < s.keyspace.shared.flushes);
-    if older {
+    if s.persist.saving.running.as_ref().is_some_and(|run| run.flushes < flushes) {
         abandon(s);
         // There is hardly anything left to be marked.
-        while snapshot::slice(s) == Reading::More {}
+        snapshot::finish_given_up(s);
     }
     let wanted = !s.config.save.0.is_empty() && !s.persist.loading.is_on();
     if !wanted || runs(s) {

@@ -119,6 +119,13 @@ pub fn abort(s: &mut Server, purpose: Purpose) {
     }
 }
 
+/// Reads what nobody wants any more to its end, which marks and encodes nothing. What somebody wants is left
+/// to its slices.
+pub fn finish_given_up(s: &mut Server) {
+    let reads = |s: &Server| s.persist.snapshots.reading.is_some();
+    while reads(s) && s.persist.snapshots.is_given_up() && slice(s) == Reading::More {}
+}
+
 /// Gives up what is being taken for a purpose, and does not wait for its end.
 pub fn abandon(s: &mut Server, purpose: Purpose) {
     abort(s, purpose);
