@@ -4,8 +4,11 @@
 //! The input's first byte seeds the lengths of the pieces.
 #![no_main]
 
+mod pieces;
+
 use larder::persist::aof::read::{Damage, Item, Reader, Torn, timestamp};
 use libfuzzer_sys::fuzz_target;
+use pieces::Pieces;
 
 /// What was found, how it ended, and up to where it stands for itself.
 type Read = (Vec<Vec<Vec<u8>>>, Result<Result<(), Torn>, Damage>, u64);
@@ -45,22 +48,4 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Read {
         }
     }
     (found, Ok(reader.finish()), reader.whole())
-}
-
-/// Cuts the input into pieces of 1 to 16 bytes.
-struct Pieces<'a> {
-    rest: &'a [u8],
-    seed: u8,
-}
-
-impl<'a> Iterator for Pieces<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.seed = self.seed.wrapping_mul(141).wrapping_add(3);
-        let len = usize::from(self.seed >> 4) + 1;
-        let (piece, rest) = self.rest.split_at(len.min(self.rest.len()));
-        self.rest = rest;
-        (!piece.is_empty()).then_some(piece)
-    }
 }

@@ -4,9 +4,12 @@
 //! the others seed the lengths of the pieces.
 #![no_main]
 
+mod pieces;
+
 use larder::resp::{Argv, Limits, Parsed, Parser, ProtocolError};
 use larder::stdx::words;
 use libfuzzer_sys::fuzz_target;
+use pieces::Pieces;
 
 /// What the parser made of some input.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,24 +27,6 @@ fuzz_target!(|data: &[u8]| {
     let pieces = parse(Pieces { rest: input, seed: how >> 1 }, limits);
     assert_eq!(whole, pieces);
 });
-
-/// Cuts the input into pieces of 1 to 16 bytes.
-struct Pieces<'a> {
-    rest: &'a [u8],
-    seed: u8,
-}
-
-impl<'a> Iterator for Pieces<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.seed = self.seed.wrapping_mul(141).wrapping_add(3);
-        let len = usize::from(self.seed >> 4) + 1;
-        let (piece, rest) = self.rest.split_at(len.min(self.rest.len()));
-        self.rest = rest;
-        (!piece.is_empty()).then_some(piece)
-    }
-}
 
 fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: Limits) -> Vec<Found> {
     let mut parser = Parser::default();

@@ -4,12 +4,15 @@
 //! the rest are the sections. A checksum that is wrong is an item like others.
 #![no_main]
 
+mod pieces;
+
 use larder::config::Config;
 use larder::persist::rdb::file::read::{Found, Item, Reader};
 use larder::persist::rdb::file::write::magic;
 use larder::stdx::hash::Seed;
 use larder::types::Limits;
 use libfuzzer_sys::fuzz_target;
+use pieces::Pieces;
 use std::sync::LazyLock;
 
 const VERSIONS: [u16; 13] = [11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 80];
@@ -58,23 +61,5 @@ fn told(Found { at, item }: Found, reader: &Reader) -> String {
             format!("{at} {} {:?} {:?} {:?}", key.db, key.kind, key.name, key.deadline)
         }
         other => format!("{at} {other:?}"),
-    }
-}
-
-/// Cuts the input into pieces of 1 to 16 bytes.
-struct Pieces<'a> {
-    rest: &'a [u8],
-    seed: u8,
-}
-
-impl<'a> Iterator for Pieces<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.seed = self.seed.wrapping_mul(141).wrapping_add(3);
-        let len = usize::from(self.seed >> 4) + 1;
-        let (piece, rest) = self.rest.split_at(len.min(self.rest.len()));
-        self.rest = rest;
-        (!piece.is_empty()).then_some(piece)
     }
 }
