@@ -113,6 +113,8 @@ pub struct Effects {
     feeds: Vec<Box<dyn Feed>>,
     /// Writes are logged: [`Effects::deliver`] is given the log.
     logged: bool,
+    /// They go to replicas: it is given the stream, too.
+    replicated: bool,
     actions: Vec<Action>,
 }
 
@@ -128,6 +130,7 @@ impl Effects {
             is_rewritten: false,
             feeds: Vec::new(),
             logged: false,
+            replicated: false,
             actions: Vec::new(),
         }
     }
@@ -142,10 +145,15 @@ impl Effects {
         self.logged = on;
     }
 
+    /// Begins to collect writes for replicas, or ends it.
+    pub fn set_replicated(&mut self, on: bool) {
+        self.replicated = on;
+    }
+
     /// Whether anybody takes writes; nothing is collected otherwise.
     #[inline]
     pub fn is_feeding(&self) -> bool {
-        self.logged || !self.feeds.is_empty()
+        self.logged || self.replicated || !self.feeds.is_empty()
     }
 
     /// How many writes were collected since they were last delivered.
@@ -185,12 +193,16 @@ impl Effects {
         self.writes.clear();
     }
 
-    /// Hands the collected writes to the log and to every feed; several of one command are one transaction.
-    pub fn deliver(&mut self, log: &mut dyn Feed) {
+    /// Hands the collected writes to the log, to the stream for replicas if there is one, and to every feed; several
+    /// of one command are one transaction.
+    pub fn deliver(&mut self, log: &mut dyn Feed, mut stream: Option<&mut dyn Feed>) {
         let Self { writes, feeds, .. } = self;
         let several = writes.len() > 1;
         let mut feed = |op: Op<'_>| {
             log.feed(op);
+            if let Some(stream) = &mut stream {
+                stream.feed(op);
+            }
             feeds.iter_mut().for_each(|feed| feed.feed(op));
         };
         let mut last_db = 0;

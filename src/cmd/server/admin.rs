@@ -4,7 +4,7 @@ use crate::client::{ClientId, SyncWait};
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::effects::{Action, EndHow};
-use crate::resp::{Argv, CmdError};
+use crate::resp::{Argv, CmdError, Reply};
 use crate::server::{KeysCtx, Server};
 use crate::spec::{Group, Spec, acl, arg, flag};
 
@@ -144,11 +144,8 @@ fn time(c: &mut KeysCtx<'_>, _: &Argv<'_>) -> Outcome {
 }
 
 fn role(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
-    let mut reply = s.reply(id);
-    reply.array(3);
-    reply.bulk(b"master");
-    reply.int(0);
-    reply.array(0);
+    let session = s.clients.running(id);
+    s.repl.role(&mut Reply::new(&mut session.out, session.resp));
     DONE
 }
 
