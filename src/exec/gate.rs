@@ -31,10 +31,26 @@ pub fn check(
     if s.persist.aof.refuses {
         log_failing(s, id, spec)?;
     }
+    if s.config.min_replicas_to_write > 0 {
+        followed(s, spec)?;
+    }
     if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
         return Err(not_while_subscribed(s, command));
     }
     loaded(s, id, spec)
+}
+
+/// With `min-replicas-to-write` nothing is written that too few replicas would have soon.
+#[cold]
+fn followed(s: &Server, spec: &Spec) -> Result<(), CmdError> {
+    let (least, lag) = (s.config.min_replicas_to_write, s.config.min_replicas_max_lag);
+    if lag == 0 || !spec.flags.has(flag::WRITE) || !s.repl.is_primary() {
+        return Ok(());
+    }
+    if s.repl.replicas.good(lag, s.now_ms()) >= least as usize {
+        return Ok(());
+    }
+    Err(CmdError::code("NOREPLICAS Not enough good replicas to write."))
 }
 
 /// The number of arguments is one the command takes.

@@ -11,6 +11,7 @@ mod door;
 mod load;
 mod save;
 mod stream;
+mod sync;
 
 pub use control::{Process, Startup, serve};
 pub use door::Door;
