@@ -14,7 +14,7 @@
 
 mod backlog;
 mod info;
-mod link;
+pub mod link;
 mod replicas;
 
 pub use backlog::Backlog;
