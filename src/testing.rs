@@ -5,15 +5,18 @@ use crate::config::Config;
 use crate::effects::{Action, Connect, Feed, Op};
 use crate::exec::aof_load::{self, Player};
 use crate::exec::load::Slice;
+use crate::exec::primary::{self, sync};
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
-use crate::persist::snapshot::write;
+use crate::persist::snapshot::{Destination, write, write_blocks};
+use crate::repl::FileTask;
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser};
 use crate::server::{Facts, Server, Timer};
 use std::cell::RefCell;
+use std::io::{IoSlice, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -231,6 +234,7 @@ impl InProcess {
     fn follow_up(&mut self) {
         let server = &mut self.server;
         drop(server.keyspace.shared.take_garbage());
+        primary::end_turn(server);
         for action in server.effects.take_actions() {
             match action {
                 Action::Answer { client } | Action::AwaitFreeing { client } => {
@@ -244,6 +248,7 @@ impl InProcess {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::SendFile => send_files(server),
                 Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {
@@ -304,6 +309,8 @@ impl InProcess {
                 bytes.extend(session.out.copy_from(0));
             }
             session.out.take_tail();
+            take_stream(&mut self.server, *id, bytes);
+            let Some(session) = self.server.clients.get_mut(*id) else { continue };
             if session.closing.is_some() {
                 gone.push(*id);
             }
@@ -331,8 +338,40 @@ fn load_all(s: &mut Server) {
 fn save_in_background(s: &mut Server) {
     for task in s.persist.snapshots.take_tasks() {
         while snapshot::slice(s) == Reading::More {}
-        let result = write(&*s.persist.disk, &task.target, &task.parts, &task.in_flight);
+        let result = match &task.to {
+            Destination::File(target) => {
+                write(&*s.persist.disk, target, &task.parts, &task.in_flight)
+            }
+            Destination::Replicas(form) => {
+                let mut take = |block| sync::push(s, task.number, &block);
+                write_blocks(*form, &task.parts, &task.in_flight, &mut take)
+            }
+        };
         snapshot::ended(s, task.number, result);
+    }
+}
+
+/// Gives replicas the files they wait for.
+fn send_files(s: &mut Server) {
+    for FileTask { number, mut file } in std::mem::take(&mut s.repl.files) {
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes).map(drop).map_err(|error| error.to_string());
+        sync::push(s, number, &bytes.into());
+        sync::file_ended(s, number, read);
+    }
+}
+
+/// Takes what a replica is to be sent of a snapshot and of the stream.
+fn take_stream(s: &mut Server, id: ClientId, bytes: &mut Vec<u8>) {
+    loop {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = s.repl.fill(id, &mut slices);
+        let before = bytes.len();
+        slices[..filled].iter().for_each(|slice| bytes.extend_from_slice(slice));
+        if bytes.len() == before {
+            return;
+        }
+        primary::sent(s, id, bytes.len() - before);
     }
 }
 

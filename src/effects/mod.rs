@@ -52,6 +52,8 @@ pub enum Action {
     /// The snapshot with this number is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
     #[expect(missing_docs, reason = "told above")]
     SnapshotEnded { number: u64, result: Result<u64, String> },
+    /// Send replicas the RDB file they wait for: `repl::Repl` has it open.
+    SendFile,
     /// Every key of every database was removed by a command.
     FlushedAll,
     /// Save at once, with everybody waiting, and answer the client.
@@ -99,6 +101,8 @@ pub enum SnapshotPurpose {
     Save,
     /// The base of the append-only file.
     AofBase,
+    /// It is sent to replicas.
+    Sync,
 }
 
 /// How SHUTDOWN ends the process.

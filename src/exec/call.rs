@@ -1,7 +1,7 @@
 //! One command: found, let through, run, measured.
 
-use super::{aof, blocked, gate, limits, multi, notable, settle, table, tracking};
-use crate::client::{ClientId, ReplyMode, Session, Wait};
+use super::{aof, blocked, gate, limits, multi, notable, primary, settle, table, tracking};
+use crate::client::{ClientId, Kind, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
 use crate::effects::{Action, Effects};
 use crate::keyspace::{Change, Event, Keyspace, Listener};
@@ -33,6 +33,7 @@ pub fn run_found(
     let in_multi = session.transaction.is_some();
     let mark = session.out.len();
     session.last_command = found.as_ref().ok().copied();
+    let of_replica = session.kind == Kind::Replica;
     match found {
         Err(error) => refuse(s, id, None, error),
         Ok(command) => match let_run(s, id, command, argv, in_multi) {
@@ -43,6 +44,9 @@ pub fn run_found(
     }
     if mode != ReplyMode::On {
         mute(s, id, mark);
+    }
+    if of_replica {
+        limits::check_silence(s, id, mark);
     }
     settle::settle(s, Some(id));
 }
@@ -221,6 +225,7 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
         Flow::Block(block) => return blocked::block(s, id, command, argv, block),
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
         Flow::AwaitSync(wait) => aof::wait(s, id, wait),
+        Flow::AwaitReplicas(wait) => primary::wait::wait(s, id, wait),
         Flow::Await => session.wait = Some(Wait::Process),
         Flow::AwaitFreeing => {
             session.wait = Some(Wait::Process);

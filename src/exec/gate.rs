@@ -31,6 +31,9 @@ pub fn check(
     if s.persist.aof.refuses {
         log_failing(s, id, spec)?;
     }
+    if s.config.min_replicas_to_write > 0 {
+        followed(s, spec)?;
+    }
     if !s.repl.is_primary() {
         of_replica(s, id, spec)?;
     }
@@ -41,6 +44,19 @@ pub fn check(
         not_stale(s, id, spec)?;
     }
     loaded(s, id, spec)
+}
+
+/// With `min-replicas-to-write` nothing is written that too few replicas would have soon.
+#[cold]
+fn followed(s: &Server, spec: &Spec) -> Result<(), CmdError> {
+    let (least, lag) = (s.config.min_replicas_to_write, s.config.min_replicas_max_lag);
+    if lag == 0 || !spec.flags.has(flag::WRITE) || !s.repl.is_primary() {
+        return Ok(());
+    }
+    if s.repl.replicas.good(lag, s.now_ms()) >= least as usize {
+        return Ok(());
+    }
+    Err(CmdError::code("NOREPLICAS Not enough good replicas to write."))
 }
 
 /// The number of arguments is one the command takes.

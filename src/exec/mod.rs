@@ -20,6 +20,7 @@ pub mod notable;
 pub mod notify;
 pub mod pause;
 pub mod persistence;
+pub mod primary;
 pub mod reconfigure;
 pub mod save;
 pub mod settle;

@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::{Asked, Door};
-use super::{link, load, save};
+use super::{link, load, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -137,6 +137,7 @@ async fn carry_out(
             }
             Action::Crash => process.crash(),
             Action::WriteSnapshot => save::begin(door),
+            Action::SendFile => sync::send_files(door),
             Action::SnapshotEnded { number, result } => {
                 door.enter(|s| snapshot::ended(s, number, result));
             }

@@ -3,6 +3,7 @@
 use super::aof::LogThread;
 use crate::client::ClientId;
 use crate::effects::Action;
+use crate::exec::primary;
 use crate::exec::turn::Scratch;
 use crate::keyspace::Garbage;
 use crate::persist::aof::writer::{Failure, Report};
@@ -155,6 +156,9 @@ impl Room {
     }
 
     fn follow_up(&mut self) {
+        if self.server.repl.has_news || self.server.repl.wants_acks {
+            primary::end_turn(&mut self.server);
+        }
         let shared = &mut self.server.keyspace.shared;
         if shared.has_garbage() {
             for garbage in shared.take_garbage() {

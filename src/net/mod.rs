@@ -12,6 +12,7 @@ mod link;
 mod load;
 mod save;
 mod stream;
+mod sync;
 
 pub use control::{Process, Startup, serve};
 pub use door::Door;

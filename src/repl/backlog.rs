@@ -69,6 +69,11 @@ impl Backlog {
         self.db = None;
     }
 
+    /// The database of the last write, where whoever follows knows it.
+    pub fn db(&self) -> Option<u32> {
+        self.db
+    }
+
     /// The next write names its database.
     pub fn forget_db(&mut self) {
         self.db = None;

@@ -45,6 +45,13 @@ impl Repl {
         self.backlog.info(out, config.repl_backlog_size);
     }
 
+    /// Lines of section `stats` about how replicas were served.
+    pub fn stats_info(&self, out: &mut Fields) {
+        out.put("sync_full", self.counts.full);
+        out.put("sync_partial_ok", self.counts.partial);
+        out.put("sync_partial_err", self.counts.refused);
+    }
+
     /// What ROLE answers.
     pub fn role(&self, reply: &mut Reply<'_>) {
         match &self.role {

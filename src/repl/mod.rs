@@ -21,7 +21,9 @@ pub use backlog::Backlog;
 pub use link::Link;
 pub use replicas::{Phase, Replica, Replicas};
 
+use crate::client::ClientId;
 use crate::config::special::PrimaryAddress;
+use crate::persist::disk::File;
 use rand::Rng;
 
 /// What this server is.
@@ -32,6 +34,26 @@ pub enum Role {
     Primary,
     /// It follows another server.
     Replica(PrimaryAddress),
+}
+
+/// How often replicas were served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// With a snapshot.
+    pub full: u64,
+    /// With the stream alone.
+    pub partial: u64,
+    /// Who asked for that and could not have it.
+    pub refused: u64,
+}
+
+/// An RDB file for replicas.
+#[derive(Debug)]
+pub struct FileTask {
+    /// The number of the snapshot, by which those who wait for it know it.
+    pub number: u64,
+    /// The file.
+    pub file: Box<dyn File>,
 }
 
 /// All that is known of replication.
@@ -51,6 +73,22 @@ pub struct Repl {
     pub replicas: Replicas,
     /// The connection to the primary of this server.
     pub link: Link,
+    /// What ends the snapshot that is being sent as it is taken.
+    pub mark: String,
+    /// How often replicas were served.
+    pub counts: Counts,
+    /// Clients in WAIT.
+    pub waiting: Vec<ClientId>,
+    /// RDB files that replicas are to be sent.
+    pub files: Vec<FileTask>,
+    /// Somebody waits to hear how far the replicas are.
+    pub wants_acks: bool,
+    /// Something was appended to the stream since this was last asked.
+    pub has_news: bool,
+    /// When what is looked at once a second was last looked at, ms since the epoch.
+    pub looked_ms: u64,
+    /// When the replicas were last sent a PING, ms since the epoch.
+    pub pinged_ms: u64,
 }
 
 impl Repl {
@@ -64,6 +102,14 @@ impl Repl {
             backlog: Backlog::default(),
             replicas: Replicas::default(),
             link: Link::default(),
+            mark: String::new(),
+            counts: Counts::default(),
+            waiting: Vec::new(),
+            files: Vec::new(),
+            wants_acks: false,
+            has_news: false,
+            looked_ms: 0,
+            pinged_ms: 0,
         }
     }
 
@@ -75,6 +121,14 @@ impl Repl {
     /// The offset behind the last byte of the stream.
     pub fn offset(&self) -> u64 {
         self.backlog.end()
+    }
+
+    /// The database that a follower is in who begins at the present offset.
+    pub fn stream_db(&self) -> u32 {
+        match self.role {
+            Role::Primary => self.backlog.db().unwrap_or(0),
+            Role::Replica(_) => self.link.db,
+        }
     }
 
     /// Begins a new history; the one before has no followers here.

@@ -199,6 +199,7 @@ impl Server {
         let log = &mut self.persist.aof.log;
         log.set_time(self.config.aof_timestamp_enabled.then_some(now_ms));
         // A replica's stream is its primary's, not its own.
+        self.repl.has_news = self.repl.backlog.is_kept();
         let stream = self.repl.is_primary().then_some(&mut self.repl.backlog as &mut dyn Feed);
         self.effects.deliver(log, stream);
     }

@@ -30,10 +30,9 @@ impl Stats {
         out.put("total_net_input_bytes", self.net_in);
         out.put("total_net_output_bytes", self.net_out);
         out.put("total_net_repl_input_bytes", self.repl_in);
-        out.put("total_net_repl_output_bytes", 0);
+        out.put("total_net_repl_output_bytes", self.repl_out);
         self.rates.info(out);
         out.put("rejected_connections", self.connections_rejected);
-        out.all(&["sync_full", "sync_partial_ok", "sync_partial_err"], 0);
     }
 
     /// Errors, reads and writes: the last part of section `stats`.

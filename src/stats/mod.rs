@@ -45,6 +45,8 @@ pub struct Stats {
     pub net_in: u64,
     /// Bytes sent.
     pub net_out: u64,
+    /// Bytes sent to replicas.
+    pub repl_out: u64,
     /// Reads from sockets that brought something.
     pub reads: u64,
     /// Writes to sockets.

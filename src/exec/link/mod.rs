@@ -11,7 +11,7 @@ pub mod sync;
 
 pub use start::{at_start, loaded_at_start};
 
-use super::{aof, clients, settle};
+use super::{aof, clients, primary, settle};
 use crate::client::{Closing, PeerAddr};
 use crate::config::special::PrimaryAddress;
 use crate::effects::{Action, Connect, GaveUp};
@@ -111,7 +111,7 @@ pub fn unfollow(s: &mut Server) {
     let rng = &mut s.rng;
     s.repl.shift_id(rng);
     // Those that follow have to learn the new name of the history.
-    drop_replicas(s);
+    primary::disconnect_all(s);
     s.repl.backlog.forget_db();
     s.keyspace.forget_own();
     s.keyspace.shared.keep_expired(Keeper::Replica, false);
@@ -119,16 +119,6 @@ pub fn unfollow(s: &mut Server) {
     s.configure();
     aof::configure(s);
     s.effects.act(Action::RoleChanged);
-}
-
-/// The connections to replicas end; they come back.
-pub(super) fn drop_replicas(s: &mut Server) {
-    for replica in s.repl.replicas.iter() {
-        if let Some(session) = s.clients.get_mut(replica.client) {
-            session.close(Closing::Now);
-            session.wake();
-        }
-    }
 }
 
 /// Ends what runs of the present attempt, for good.
@@ -308,18 +298,9 @@ fn go_on(s: &mut Server, id: Option<String>) {
         tracing::warn!("Master replication ID changed to {id}");
         s.repl.replid2 = Some(std::mem::replace(&mut s.repl.replid, id));
         s.repl.second_offset = Some(s.repl.offset() + 1);
-        drop_replicas(s);
+        primary::disconnect_all(s);
     }
     tracing::info!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
     stream::begin(s);
     settle::settle(s, None);
-}
-
-/// Those who follow this server have more to be sent.
-pub(super) fn wake_replicas(s: &mut Server) {
-    for replica in s.repl.replicas.iter() {
-        if let Some(session) = s.clients.get_mut(replica.client) {
-            session.wake();
-        }
-    }
 }

@@ -4,7 +4,7 @@
 //! A transaction is run as one, and counts as one: until EXEC has come the offset stands before MULTI, so that
 //! a stream which breaks in between is gone on with from there.
 
-use super::super::{call, held, multi, save, settle, tracking};
+use super::super::{call, held, multi, primary, save, settle, tracking};
 use super::{Next, lose};
 use crate::client::{ClientId, Kind, PeerAddr, Session};
 use crate::config::PropagationError;
@@ -55,7 +55,6 @@ pub(super) fn run(s: &mut Server, attempt: u64) -> Next {
     let mut spans = std::mem::take(&mut s.repl.link.spans);
     let (used, slice) = run_some(s, id, attempt, &input, &mut spans);
     tracking::end_turn(s, None);
-    super::wake_replicas(s);
     if s.repl.link.attempt() != attempt {
         return Next::Close;
     }
@@ -140,18 +139,20 @@ fn run_some(
 /// Bytes of the stream were run: they count, and go on to those who follow; those of a transaction when it is whole.
 fn pass_on(s: &mut Server, id: ClientId, bytes: &[u8]) {
     s.stats.repl_in += bytes.len() as u64;
-    let amid = s.clients.running(id).transaction.is_some();
+    let session = s.clients.running(id);
+    let (amid, db) = (session.transaction.is_some(), session.db);
     let Server { repl, .. } = s;
+    repl.link.db = db;
     if amid || !repl.link.pending.is_empty() {
         repl.link.pending.extend_from_slice(bytes);
         if amid {
             return;
         }
         let whole = std::mem::take(&mut repl.link.pending);
-        repl.backlog.append(&whole);
+        primary::append(s, &whole);
         return;
     }
-    repl.backlog.append(bytes);
+    primary::append(s, bytes);
 }
 
 /// Runs one command of the primary. No gate holds it back: it has run already, and what follows relies on it.

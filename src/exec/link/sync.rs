@@ -4,8 +4,8 @@
 //! up before all of it is here and was looked through; with `swapdb` nothing before all of it is loaded beside
 //! the old. Only into an empty keyspace is it loaded unseen.
 
-use super::super::{aof, load, save, settle};
-use super::{Receipt, drop_replicas, lose, stream};
+use super::super::{aof, load, primary, save, settle};
+use super::{Receipt, lose, stream};
 use crate::config::DisklessLoad;
 use crate::effects::Action;
 use crate::persist::disk::Open;
@@ -89,7 +89,7 @@ fn make_way(s: &mut Server, staged: bool) {
 /// The history that this server has is over: its replicas need the new one, and its log a new base.
 fn part_with_history(s: &mut Server) {
     s.repl.link.has_history = false;
-    drop_replicas(s);
+    primary::disconnect_all(s);
     aof::end_for_sync(s);
 }
 
