@@ -12,7 +12,7 @@ pub mod sync;
 pub use start::{at_start, loaded_at_start};
 
 use super::{aof, clients, primary, settle};
-use crate::client::{Closing, PeerAddr};
+use crate::client::PeerAddr;
 use crate::config::special::PrimaryAddress;
 use crate::effects::{Action, Connect, GaveUp};
 use crate::keyspace::Keeper;
