@@ -292,8 +292,13 @@ impl InProcess {
             aof.hand_over(&mut jobs);
         }
         jobs.into_iter().for_each(|job| writer.add(job));
-        for report in writer.work(self.now_ms) {
-            aof::handle(&mut self.server, report);
+        loop {
+            for report in writer.work(self.now_ms) {
+                aof::handle(&mut self.server, report);
+            }
+            if writer.wake_at().is_none_or(|at| at > self.now_ms) {
+                break;
+            }
         }
     }
 

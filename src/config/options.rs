@@ -328,7 +328,7 @@ options! {
     "lazyfree-lazy-eviction", BOOL, [], Never;
     /// Whether expired values are freed in the background.
     lazyfree_lazy_expire: bool = false;
-    "lazyfree-lazy-expire", BOOL, [], Never;
+    "lazyfree-lazy-expire", BOOL, [], Now;
     /// Whether overwritten values are freed in the background.
     lazyfree_lazy_server_del: bool = false;
     "lazyfree-lazy-server-del", BOOL, [], Never;
@@ -466,31 +466,31 @@ options! {
     "replica-lazy-flush" | "slave-lazy-flush", BOOL, [], Never;
     /// Whether a primary streams a full synchronisation.
     repl_diskless_sync: bool = true;
-    "repl-diskless-sync", BOOL, [], Later;
+    "repl-diskless-sync", BOOL, [], Now;
     /// Seconds it waits for more replicas to join.
     repl_diskless_sync_delay: u32 = 5;
-    "repl-diskless-sync-delay", COUNT, [], Later;
+    "repl-diskless-sync-delay", COUNT, [], Now;
     /// Number of replicas at which it waits no longer; 0 for none.
     repl_diskless_sync_max_replicas: u32 = 0;
-    "repl-diskless-sync-max-replicas", COUNT, [], Later;
+    "repl-diskless-sync-max-replicas", COUNT, [], Now;
     /// How a replica takes a full synchronisation from the socket.
     repl_diskless_load: DisklessLoad = DisklessLoad::Disabled;
     "repl-diskless-load", WORD, [DENY_LOADING], Later;
     /// Seconds between two pings of a primary.
     repl_ping_replica_period: u32 = 10;
-    "repl-ping-replica-period" | "repl-ping-slave-period", int(1, INT_MAX), [], Later;
+    "repl-ping-replica-period" | "repl-ping-slave-period", int(1, INT_MAX), [], Now;
     /// Seconds of silence after which a link is given up.
     repl_timeout: u32 = 60;
-    "repl-timeout", int(1, INT_MAX), [], Later;
+    "repl-timeout", int(1, INT_MAX), [], Now;
     /// Whether small packets may be gathered.
     repl_disable_tcp_nodelay: bool = false;
     "repl-disable-tcp-nodelay", BOOL, [], Later;
     /// Bytes kept for replicas that come back.
     repl_backlog_size: u64 = 1 << 20;
-    "repl-backlog-size", memory(1, i64::MAX as u64), [], Later;
+    "repl-backlog-size", memory(1, i64::MAX as u64), [], Now;
     /// Seconds without replicas after which they are dropped; 0 for never.
     repl_backlog_ttl: u64 = 3600;
-    "repl-backlog-ttl", LONG, [], Later;
+    "repl-backlog-ttl", LONG, [], Now;
     /// Rank for Sentinel's choice, the lowest first; 0 for never.
     replica_priority: u32 = 100;
     "replica-priority" | "slave-priority", COUNT, [], Later;
@@ -505,10 +505,10 @@ options! {
     "replica-announce-port" | "slave-announce-port", PORT, [], Later;
     /// Replicas without which writes are refused; 0 for none.
     min_replicas_to_write: u32 = 0;
-    "min-replicas-to-write" | "min-slaves-to-write", COUNT, [], Later;
+    "min-replicas-to-write" | "min-slaves-to-write", COUNT, [], Now;
     /// Seconds of lag up to which a replica counts.
     min_replicas_max_lag: u32 = 10;
-    "min-replicas-max-lag" | "min-slaves-max-lag", COUNT, [], Later;
+    "min-replicas-max-lag" | "min-slaves-max-lag", COUNT, [], Now;
     /// What follows when a replicated command fails.
     propagation_error_behavior: PropagationError = PropagationError::Ignore;
     "propagation-error-behavior", WORD, [], Later;

@@ -186,7 +186,14 @@ impl Effects {
     /// A write to propagate.
     #[inline]
     pub fn push<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
-        self.writes.push(db, argv);
+        self.writes.push(db, argv, false);
+    }
+
+    /// Something that replicas alone are told, for it changes no key.
+    pub fn tell_replicas<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if self.replicated {
+            self.writes.push(db, argv, true);
+        }
     }
 
     /// The running command propagates as `argv` (and what was given before), not as it was received; as nothing, if
@@ -194,7 +201,7 @@ impl Effects {
     pub fn rewrite(&mut self, db: u32, argv: &[&[u8]]) {
         self.is_rewritten = true;
         if !argv.is_empty() {
-            self.rewritten.push(db, argv.iter().copied());
+            self.rewritten.push(db, argv.iter().copied(), false);
         }
     }
 
@@ -216,27 +223,14 @@ impl Effects {
 
     /// Hands the collected writes to the log, to the stream for replicas if there is one, and to every feed; several
     /// of one command are one transaction.
-    pub fn deliver(&mut self, log: &mut dyn Feed, mut stream: Option<&mut dyn Feed>) {
+    pub fn deliver(&mut self, log: &mut dyn Feed, stream: Option<&mut dyn Feed>) {
         let Self { writes, feeds, .. } = self;
-        let several = writes.len() > 1;
-        let mut feed = |op: Op<'_>| {
-            log.feed(op);
-            if let Some(stream) = &mut stream {
-                stream.feed(op);
-            }
-            feeds.iter_mut().for_each(|feed| feed.feed(op));
-        };
-        let mut last_db = 0;
-        for (number, op) in writes.iter().enumerate() {
-            // MULTI and EXEC are in no database: none need be selected for them.
-            if several && number == 0 {
-                feed(Op { db: op.db, request: b"*1\r\n$5\r\nMULTI\r\n" });
-            }
-            feed(op);
-            last_db = op.db;
+        writes.feed(log, |op| !op.stream_only);
+        if let Some(stream) = stream {
+            writes.feed(stream, |_| true);
         }
-        if several {
-            feed(Op { db: last_db, request: b"*1\r\n$4\r\nEXEC\r\n" });
+        for feed in feeds {
+            writes.feed(&mut **feed, |op| !op.stream_only);
         }
         writes.clear();
     }

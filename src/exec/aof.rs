@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// How long after it is due a sync may come before that is told, ms.
 const LATE_MS: u64 = 2000;
 
-/// A command of this client has written. With `appendfsync always` its reply waits until that is synced; a turn's writes are synced
-/// together, so the offset need only be of this turn.
+/// A command of this client has written. Its reply waits until that is in the file, with `appendfsync always` until it is synced; a turn's
+/// writes go together, so the offset need only be of this turn.
 #[inline]
 pub fn wrote(s: &mut Server, id: ClientId) {
     let aof = &mut s.persist.aof;

@@ -240,7 +240,8 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
 #[inline(never)]
 fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded: usize) {
     let before = s.effects.collected();
-    collect_expired(&s.keyspace, recorded, &mut s.effects);
+    let lazy = s.config.lazyfree_lazy_expire;
+    collect_expired(&s.keyspace, recorded, lazy, &mut s.effects);
     if !s.effects.collect_rewritten() && s.keyspace.shared.dirty > dirty {
         s.effects.push(s.clients.running(id).db, argv.iter());
     }
@@ -250,15 +251,17 @@ fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded
 }
 
 /// Collects what others get of the keys and fields that expired since change number `from`: their removal.
-pub(super) fn collect_expired(keyspace: &Keyspace, from: usize, effects: &mut Effects) {
+pub(super) fn collect_expired(keyspace: &Keyspace, from: usize, lazy: bool, effects: &mut Effects) {
     for change in keyspace.shared.recorded_from(from) {
-        collect_if_expired(change, effects);
+        collect_if_expired(change, lazy, effects);
     }
 }
 
-/// Collects the removal that a change tells of, if it does.
-pub(super) fn collect_if_expired(change: &Change, effects: &mut Effects) {
+/// Collects the removal that a change tells of, if it does. How others free the key is told by its name, as
+/// `lazyfree-lazy-expire` has it.
+pub(super) fn collect_if_expired(change: &Change, lazy: bool, effects: &mut Effects) {
     let name: &[u8] = match change.event {
+        Event::EXPIRED if lazy => b"UNLINK",
         Event::EXPIRED => b"DEL",
         Event::HEXPIRED => b"HDEL",
         _ => return,

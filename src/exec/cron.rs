@@ -26,10 +26,11 @@ pub fn expire(s: &mut Server) -> bool {
     let before = s.keyspace.shared.recorded();
     let removed = s.keyspace.expire_due(EXPIRE_SLICE);
     if s.effects.is_feeding() {
+        let lazy = s.config.lazyfree_lazy_expire;
         // Each is a write of its own: that they fell due together makes them no transaction.
         for number in before..s.keyspace.shared.recorded() {
             let change = &s.keyspace.shared.recorded_from(number)[0];
-            call::collect_if_expired(change, &mut s.effects);
+            call::collect_if_expired(change, lazy, &mut s.effects);
             s.deliver_writes();
         }
     }

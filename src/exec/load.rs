@@ -1,7 +1,7 @@
 //! Loading a data set while clients are told to wait: how a load begins, its keys come in slices, and it
 //! ends.
 
-use super::{link, reconfigure, save};
+use super::{link, primary, reconfigure, save};
 use crate::client::ClientId;
 use crate::effects::{Action, Reload};
 use crate::keyspace::Keeper;
@@ -192,13 +192,19 @@ pub fn ended(s: &mut Server, result: Result<Summary, Failure>) {
         }
         return link::sync::loaded(s, attempt, &run, result);
     }
-    if let (Done::Serve, Ok(summary)) = (run.done, &result) {
-        link::loaded_at_start(s, summary);
-    }
     let path = s.config.dbfilename.clone();
-    let failed = run.refused.clone().or_else(|| result.err().map(|failure| failure.to_string()));
+    let (summary, failed) = match result {
+        Ok(summary) => (summary, run.refused.clone()),
+        Err(failure) => {
+            (Summary::default(), Some(run.refused.clone().unwrap_or_else(|| failure.to_string())))
+        }
+    };
     let Some(why) = failed else {
         tell_done(s, &run);
+        if run.done == Done::Serve {
+            primary::resume(s, &summary.replication);
+            link::loaded_at_start(s, &summary);
+        }
         if let Done::Answer(client) = run.done {
             tracing::warn!("DB reloaded by DEBUG RELOAD");
             reconfigure::answer(s, Some(client), Ok(()));

@@ -1,7 +1,7 @@
 //! The loop's own tasks: timers, signals, and what commands ask of the process.
 
 use super::accept::{Endpoints, Listeners};
-use super::door::{Asked, Door};
+use super::door::{Asked, Door, Room};
 use super::{link, load, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
@@ -76,6 +76,7 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(take_reports(door.clone(), reports));
+    tokio::task::spawn_local(hand_over_log(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
     door.enter(exec::link::at_start);
     door.enter(|s| match s.config.appendonly {
@@ -231,6 +232,14 @@ fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {
     Ok(())
 }
 
+/// Gives the writer of the append-only file what was written, once those that were ready had their turns.
+async fn hand_over_log(door: Door) {
+    loop {
+        door.bells().log.notified().await;
+        door.enter_room(Room::hand_over_log);
+    }
+}
+
 /// Passes on what the writer of the append-only file reports.
 async fn take_reports(door: Door, mut reports: UnboundedReceiver<Report>) {
     while let Some(report) = reports.recv().await {
@@ -269,7 +278,7 @@ async fn expire(door: Door) {
         let nap = Duration::from_millis(wait.unwrap_or(u64::MAX).min(60_000));
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
-            () = door.expiry().notified() => {}
+            () = door.bells().expiry.notified() => {}
         }
     }
 }

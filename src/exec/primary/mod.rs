@@ -49,6 +49,26 @@ fn tell(s: &mut Server) {
     s.repl.trim(s.config.repl_backlog_size);
 }
 
+/// The data set was loaded from a file that says which history it is of: those who followed that go on.
+pub fn resume(s: &mut Server, facts: &[(Vec<u8>, Vec<u8>)]) {
+    let of = |name: &[u8]| {
+        let (_, value) = facts.iter().find(|(fact, _)| fact == name)?;
+        str::from_utf8(value).ok()
+    };
+    let replid = of(b"repl-id").filter(|id| id.len() == 40);
+    let offset = of(b"repl-offset").and_then(|offset| offset.parse::<u64>().ok());
+    let (Some(replid), Some(offset)) = (replid, offset) else { return };
+    if !s.repl.is_primary() {
+        return;
+    }
+    s.repl.replid2 = Some(replid.to_owned());
+    s.repl.second_offset = Some(offset + 1);
+    s.repl.backlog.keep();
+    s.repl.backlog.rebase(offset);
+    s.repl.replicas.none_since_ms = s.now_ms();
+    s.follow_stream();
+}
+
 /// Takes a connection in as a replica's.
 fn attach(s: &mut Server, id: ClientId, legacy: bool) {
     let now_ms = s.now_ms();

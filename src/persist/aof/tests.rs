@@ -265,6 +265,49 @@ fn a_disk_that_heals_gets_all_that_was_written_meanwhile() {
 }
 
 #[test]
+fn who_waits_for_a_write_only_is_let_go_before_a_sync() {
+    let mut run = Run::start(&Simulated::default(), AppendFsync::Everysec, true).unwrap();
+    // 400 and 800 ms: written, and answered when they are.
+    for _ in 0..2 {
+        run.append();
+        let end = *run.ends.last().unwrap();
+        assert_eq!((run.progress.written, run.progress.answerable), (end, end));
+        assert_eq!(run.progress.synced, 0);
+    }
+    // 1200 ms: a sync is due, and told before it begins.
+    run.append();
+    let end = *run.ends.last().unwrap();
+    assert!(run.progress.lets_go());
+    assert_eq!((run.progress.written, run.progress.synced), (end, 0));
+    assert_eq!(run.writer.wake_at(), Some(1000));
+    run.work();
+    assert_eq!((run.progress.synced, run.progress.answerable), (end, end));
+    // So it is with a change of files.
+    run.append();
+    run.writer.add(Job::Begin { first: false });
+    run.work();
+    assert_eq!((run.progress.lets_go(), run.begun), (true, None));
+    assert_eq!(run.writer.wake_at(), Some(0));
+    run.work();
+    assert_eq!((run.progress.lets_go(), run.begun), (false, Some(true)));
+}
+
+#[test]
+fn who_waits_for_a_write_only_is_let_go_where_the_disk_refuses() {
+    for sync in POLICIES {
+        let disk = Simulated::default();
+        let mut run = Run::start(&disk, sync, true).unwrap();
+        disk.fail_from(0, ErrorKind::StorageFull);
+        run.append();
+        assert_eq!(run.progress.lets_go(), sync != AppendFsync::Always, "{sync:?}");
+        disk.heal();
+        run.work();
+        assert!(!run.progress.lets_go());
+        assert_eq!(run.progress.answerable, run.ends[0]);
+    }
+}
+
+#[test]
 fn a_pause_is_made_before_writes_only() {
     let mut run = Run::start(&Simulated::default(), AppendFsync::Always, true).unwrap();
     let pause = Duration::from_micros(5);
