@@ -33,6 +33,10 @@ pub struct Stats {
     pub errors: BTreeMap<String, u64>,
     /// Error replies.
     pub error_replies: u64,
+    /// Commands of the primary or of a log that failed here.
+    pub unexpected_errors: u64,
+    /// Bytes of the primary's stream.
+    pub repl_in: u64,
     /// Commands run.
     pub commands_processed: u64,
     /// Connections accepted.

@@ -29,6 +29,7 @@ fn options() -> Options {
         databases: 16,
         lfu: false,
         keep_expired: true,
+        quiet: false,
         verify: true,
         pace: Pace::default(),
     }
