@@ -6,14 +6,15 @@ use crate::server::Server;
 /// Bytes that all clients may hold together; 0 is no limit.
 #[inline]
 fn limit(s: &Server) -> u64 {
-    s.config.maxmemory_clients.bytes(s.config.maxmemory)
+    s.config.maxmemory_clients.bytes(s.maxmemory)
 }
 
-/// A client's turn is over. What it is to be sent has not been tried to be sent yet.
+/// A client's turn is over. What it is to be sent has not been tried to be sent yet; of its input so many
+/// bytes are kept, which it does not hold at the moment.
 #[inline]
-pub fn end_turn(s: &mut Server, id: ClientId) {
+pub fn end_turn(s: &mut Server, id: ClientId, kept: usize) {
     if is_on(s) {
-        s.clients.measure(id, |session| session.memory() - session.out.memory());
+        s.clients.measure(id, |session| session.memory() - session.out.memory() + kept);
         evict(s, Some(id));
     }
 }

@@ -39,7 +39,8 @@ struct Output<'a> {
     crc: u64,
     written: u64,
     unsynced: u64,
-    compressor: Compressor,
+    /// Made when there is something to compress: it takes a quarter of a megabyte.
+    compressor: Option<Compressor>,
     /// Room for a part compressed.
     room: Vec<u8>,
 }
@@ -82,7 +83,7 @@ fn write_parts(
         crc: 0,
         written: 0,
         unsynced: 0,
-        compressor: Compressor::new(),
+        compressor: None,
         room: Vec::new(),
     };
     let failed = |e: io::Error| format!("Write error saving DB on disk: {}", os_words(&e));
@@ -121,7 +122,8 @@ impl Output<'_> {
         }
         let mut compressed = std::mem::take(&mut self.room);
         compressed.clear();
-        compress(bytes, places, &mut self.compressor, &mut compressed);
+        let compressor = self.compressor.get_or_insert_default();
+        compress(bytes, places, compressor, &mut compressed);
         let put = self.put(&compressed);
         self.room = compressed;
         put
@@ -129,7 +131,8 @@ impl Output<'_> {
 
     fn text(&mut self, text: &[u8]) -> io::Result<()> {
         let mut encoded = Vec::new();
-        let compressor = self.target.compress.then_some(&mut self.compressor);
+        let compress = self.target.compress;
+        let compressor = compress.then(|| self.compressor.get_or_insert_default());
         Encoder::new(&mut encoded, compressor).string(text);
         self.put(&encoded)
     }
