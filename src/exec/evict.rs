@@ -5,7 +5,7 @@
 //! it is left to the next command, or to the periodic work. Values that take long to free are freed
 //! elsewhere, and count as gone from when they are evicted.
 
-use super::{multi, notable, settle, tracking};
+use super::{evict_clients, multi, notable, settle, tracking};
 use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Wanted};
@@ -55,6 +55,13 @@ pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
         }
         return Ok(());
     }
+    if !evict_clients::before_keys(s, id) {
+        return Err(OUT_OF_MEMORY);
+    }
+    if self::counted(s) <= s.maxmemory {
+        has_room(s);
+        return Ok(());
+    }
     make_room(s, slice_nanos(s.config.maxmemory_eviction_tenacity));
     if s.out_of_memory { refuse(s, id, spec) } else { Ok(()) }
 }
@@ -73,12 +80,8 @@ pub const OUT_OF_MEMORY: CmdError =
 /// itself when it is written.
 pub fn counted(s: &Server) -> u64 {
     let used = (s.facts.figures.used_memory)();
-    used.saturating_sub(not_counted(s)).saturating_sub(s.keyspace.shared.unfreed().bytes())
-}
-
-/// Bytes of buffers that eviction itself fills: to count them would make it go on and on.
-pub fn not_counted(s: &Server) -> u64 {
-    s.persist.aof.behind()
+    let not_counted = s.not_counted_for_eviction() + s.keyspace.shared.unfreed().bytes();
+    used.saturating_sub(not_counted)
 }
 
 /// A slice of evicting beside commands; true while there is more to do.
@@ -96,13 +99,9 @@ pub fn slice(s: &mut Server) -> bool {
 #[cold]
 fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
     let session = s.clients.running(id);
-    let refused = match &session.transaction {
-        // A queue takes memory whatever is in it.
-        Some(_) if !spec.flags.has(flag::NOT_QUEUED) => true,
-        Some(queued) if multi::is_exec(spec) => queued.flags().has(flag::DENYOOM),
-        _ => spec.flags.has(flag::DENYOOM),
-    };
-    if refused { Err(OUT_OF_MEMORY) } else { Ok(()) }
+    let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
+    if flags.has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
 }
 
 fn has_room(s: &mut Server) {

@@ -1,6 +1,7 @@
 //! `maxmemory-clients`: where clients together hold too much, those that hold most are closed.
 
 use crate::client::{ClientId, Closing, Session};
+use crate::resp::Out;
 use crate::server::Server;
 
 /// Bytes that all clients may hold together; 0 is no limit.
@@ -30,6 +31,14 @@ pub fn input_grew(s: &mut Server, id: ClientId, held: usize) -> bool {
         evict(s, Some(id));
     }
     s.clients.get(id).is_some_and(|session| session.closing != Some(Closing::Now))
+}
+
+/// Before keys have to go, clients that together hold too much go; whether the current one may go on.
+pub fn before_keys(s: &mut Server, current: ClientId) -> bool {
+    if is_on(s) {
+        evict(s, Some(current));
+    }
+    s.clients.running(current).closing != Some(Closing::Now)
 }
 
 /// A client's output waits: counted, and acted upon where a turn ends.
@@ -71,6 +80,9 @@ fn evict(s: &mut Server, current: Option<ClientId>) {
         }
         session.close(Closing::Now);
         session.wake();
+        // What it holds is needed now, not when its connection comes to its end.
+        session.out = Out::default();
+        session.query.buf = Vec::new();
         tracing::debug!(
             "Evicting client: id={} addr={} tot-mem={counted}",
             session.number,

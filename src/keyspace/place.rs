@@ -5,6 +5,9 @@ use super::{Event, Shared};
 use crate::ds::dict::{OccupiedSlot, VacantSlot, tag};
 use crate::types::{Entry, Value, next_field_deadline};
 
+/// Bytes of a value at most that is freed where commands run, though it is slow to free.
+const FREED_AT_ONCE: usize = 128 << 10;
+
 /// What lies beside a slot of the dict.
 #[derive(Debug)]
 pub(super) struct Place<'d> {
@@ -96,7 +99,10 @@ impl Shared {
     pub(super) fn free_value(&mut self, value: Value) {
         if value.is_slow_to_free() {
             let bytes = value.memory();
-            self.discard_sized(value, bytes);
+            // Where the freeing thread falls behind, what takes no millisecond is freed at once.
+            if bytes > FREED_AT_ONCE || self.unfreed().bytes() < self.unfreed_max() {
+                self.discard_sized(value, bytes);
+            }
         }
     }
 }

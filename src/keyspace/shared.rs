@@ -35,6 +35,8 @@ pub struct Shared {
     fields: Vec<Box<[u8]>>,
     garbage: Vec<Garbage>,
     unfreed: Arc<Unfreed>,
+    /// Bytes at most that may well wait to be freed; 0 for no bound.
+    unfreed_max: u64,
     snapshot: Option<Box<dyn Capture>>,
 }
 
@@ -290,6 +292,16 @@ impl Shared {
     fn put_out(&mut self, what: Box<dyn Send>, bytes: usize, whole_database: bool) {
         let counted = Counted::new(&self.unfreed, bytes as u64, whole_database);
         self.garbage.push(Garbage { what, whole_database, counted });
+    }
+
+    /// Sets how many bytes may well wait to be freed, where there is little memory; 0 for no bound.
+    pub fn set_unfreed_max(&mut self, bytes: u64) {
+        self.unfreed_max = bytes;
+    }
+
+    /// How many bytes may well wait to be freed.
+    pub fn unfreed_max(&self) -> u64 {
+        if self.unfreed_max == 0 { u64::MAX } else { self.unfreed_max }
     }
 
     /// What waits to be freed, here or in the freeing thread.

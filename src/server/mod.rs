@@ -26,6 +26,9 @@ use rand::rngs::SmallRng;
 /// The Redis version whose behaviour clients may count on; they branch on it.
 pub const REDIS_VERSION: &str = "7.2.4";
 
+/// Of `maxmemory` so much may wait to be freed while the freeing thread is given small values too.
+const UNFREED_SHARE: u64 = 100;
+
 /// A whole server.
 #[derive(Debug)]
 pub struct Server {
@@ -182,6 +185,13 @@ impl Server {
         let fine = self.maxmemory > 0 && is_ranked;
         let shared = &mut self.keyspace.shared;
         shared.access.set_record(record, fine, shared.clock_ms());
+        shared.set_unfreed_max(self.maxmemory / UNFREED_SHARE);
+    }
+
+    /// Bytes of buffers that eviction itself fills, so that to count them would make it go on and on; they
+    /// empty by themselves.
+    pub fn not_counted_for_eviction(&self) -> u64 {
+        self.persist.aof.behind()
     }
 
     /// Whether a new session must authenticate.
