@@ -33,9 +33,11 @@ pub fn input_grew(s: &mut Server, id: ClientId, held: usize) -> bool {
     s.clients.get(id).is_some_and(|session| session.closing != Some(Closing::Now))
 }
 
-/// Before keys have to go, clients that together hold too much go; whether the current one may go on.
+/// Before keys have to go, clients that together hold too much go, what the current one is about to be sent
+/// included; whether it may go on.
 pub fn before_keys(s: &mut Server, current: ClientId) -> bool {
     if is_on(s) {
+        s.clients.measure(current, Session::memory);
         evict(s, Some(current));
     }
     s.clients.running(current).closing != Some(Closing::Now)

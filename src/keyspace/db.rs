@@ -350,6 +350,12 @@ impl<'a> Db<'a> {
         place.expect_err("the caller made room for it").put(entry);
     }
 
+    /// The same for an entry that was another key's, or another database's: its uses count from now on.
+    pub fn adopt_as_new(&mut self, mut entry: Entry) {
+        entry.set_clock(self.keyspace.shared.access.new_clock());
+        self.adopt(entry);
+    }
+
     /// A change to `key` made by [`Db::adopt`] is complete: counted, and named for those who listen.
     pub fn done(&mut self, key: &[u8], event: Event) {
         let db = self.index;

@@ -15,7 +15,7 @@ use crate::ds::dict::OccupiedSlot;
 use crate::types::{self, Entry};
 
 /// Keys in the pool at most.
-const POOL: usize = 32;
+const POOL: usize = 16;
 /// Looks at most for the samples of one key: where most entries are not eligible.
 const LOOKS: usize = 16;
 /// Deadlines passed over at most that are not a key's own but of fields of hashes.
