@@ -40,6 +40,10 @@ pub struct Breakdown {
     pub clients_normal: u64,
     /// Held by replicas.
     pub clients_replicas: u64,
+    /// Yet to be written to the append-only file.
+    pub aof_buffer: u64,
+    /// Used, but no reason to evict keys.
+    pub not_counted: u64,
     /// Each database that has keys.
     pub databases: Vec<DatabaseOverhead>,
     /// Keys.
@@ -85,7 +89,7 @@ impl Memory {
     pub fn new(found: Breakdown) -> Self {
         let tables: u64 = found.databases.iter().map(|db| db.table + db.deadlines).sum();
         let clients = found.clients_normal + found.clients_replicas;
-        let overhead = found.startup + clients + tables;
+        let overhead = found.startup + clients + tables + found.aof_buffer;
         let dataset = found.used.saturating_sub(overhead);
         let grown = found.used.saturating_sub(found.startup);
         let per_key = grown.checked_div(found.keys).unwrap_or(0);
@@ -157,8 +161,8 @@ impl Memory {
         excess(out, "allocator_rss", self.allocator_rss());
         excess(out, "rss_overhead", self.rss_overhead());
         excess(out, "mem_fragmentation", self.fragmentation());
+        out.put("mem_not_counted_for_evict", self.found.not_counted);
         let none = [
-            "mem_not_counted_for_evict",
             "mem_replication_backlog",
             "mem_total_replication_buffers",
             "mem_replica_full_sync_buffer",
@@ -166,7 +170,8 @@ impl Memory {
         out.all(&none, 0);
         out.put("mem_clients_slaves", self.found.clients_replicas);
         out.put("mem_clients_normal", self.found.clients_normal);
-        out.all(&["mem_cluster_links", "mem_aof_buffer"], 0);
+        out.put("mem_cluster_links", 0);
+        out.put("mem_aof_buffer", self.found.aof_buffer);
         out.put("mem_overhead_db_hashtable_rehashing", self.rehashing());
     }
 }

@@ -284,6 +284,8 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
     let command = c.last_command.map_or("NULL", |command| s.command_name(command));
     let events = if c.out.is_empty() { "r" } else { "rw" };
     let subscriptions = |topic| c.subscriptions.as_ref().map_or(0, |all| all.count(topic));
+    // The buffer that the reply to the running command goes to is nobody's own.
+    let lent = if c.out.is_empty() { c.out.memory() } else { 0 };
     let mut line = String::with_capacity(400);
     let _ = write!(
         line,
@@ -316,7 +318,7 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
         c.out.len().min(OUTPUT_SHOWN_FIRST),
         c.out.segments() + usize::from(c.out.len() > OUTPUT_SHOWN_FIRST),
         c.out.len().saturating_sub(OUTPUT_SHOWN_FIRST),
-        c.memory(),
+        c.memory() - lent,
         tracking::redirect(c),
         if c.resp == Resp::V3 { 3 } else { 2 },
         text(&names.lib_name),
