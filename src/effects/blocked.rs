@@ -6,7 +6,7 @@
 //! 3. A client with a deadline is among the deadlines exactly while it is in the queues.
 
 use crate::client::{ClientId, Clients, KeysWait, ReplyMode};
-use crate::keyspace::{Change, EventClass};
+use crate::keyspace::{Change, Event, EventClass};
 use crate::resp::{CmdError, Reply};
 use crate::spec::CommandId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -148,6 +148,8 @@ impl BlockedClients {
         let Some(keys) = self.databases.get(&change.db) else { return };
         match change.event.class {
             EventClass::KeyMiss | EventClass::Flushed => {}
+            // Nothing else about readers is anything to read.
+            EventClass::Reading if change.event != Event::GROUP_DESTROYED => {}
             // Any key may have come with another database's contents.
             EventClass::Database => {
                 self.ready.extend(keys.keys().map(|key| (change.db, Rc::clone(key))));

@@ -87,6 +87,8 @@ impl Event {
     pub const TYPE_CHANGED: Self = Self { name: "type_changed", class: EventClass::TypeChanged };
     /// A key was looked for and is not there.
     pub const KEY_MISS: Self = Self { name: "keymiss", class: EventClass::KeyMiss };
+    /// A group of a stream's readers went.
+    pub const GROUP_DESTROYED: Self = Self::reading("xgroup-destroy");
     /// Nothing that subscribers hear of.
     pub const SILENT: Self = Self { name: "", class: EventClass::Silent };
 

@@ -123,7 +123,7 @@ struct Options {
     read: Option<u64>,
 }
 
-fn options(argv: &Argv<'_>, name: &str, may_make: bool) -> Result<Options, CmdError> {
+fn options(argv: &Argv<'_>, may_make: bool) -> Result<Options, CmdError> {
     let mut options = Options::default();
     let mut args = Args::new(argv, 5);
     while args.left() > 0 {
@@ -138,9 +138,7 @@ fn options(argv: &Argv<'_>, name: &str, may_make: bool) -> Result<Options, CmdEr
                     })?),
                 };
         } else {
-            return Err(CmdError::err(format_args!(
-                "unknown subcommand or wrong number of arguments for '{name}'. Try XGROUP HELP."
-            )));
+            return Err(super::unknown_form(&argv[1], "XGROUP"));
         }
     }
     Ok(options)
@@ -161,7 +159,7 @@ fn begin(arg: &[u8], stream: Option<&Stream>) -> Result<Id, CmdError> {
 }
 
 fn create(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let options = options(argv, "create", true)?;
+    let options = options(argv, true)?;
     let (key, name) = (&argv[2], &argv[3]);
     let found = c.db.edit_as::<Stream>(key)?;
     let is_new = found.is_none();
@@ -196,7 +194,7 @@ fn grouped<'a>(c: &'a mut KeysCtx<'_>, argv: &Argv<'_>) -> Result<Held<'a, Strea
 }
 
 fn setid(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let options = options(argv, "setid", false)?;
+    let options = options(argv, false)?;
     let mut stream = grouped(c, argv)?;
     let id = match begin(&argv[4], Some(&stream)) {
         Ok(id) => id,
@@ -219,7 +217,7 @@ fn destroy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let removed = stream.remove_group(&argv[3]);
     match &removed {
         None => stream.done_untold(0),
-        Some(_) => stream.done(Event::reading("xgroup-destroy")),
+        Some(_) => stream.done(Event::GROUP_DESTROYED),
     }
     c.reply.int(i64::from(removed.is_some()));
     if let Some(group) = removed {

@@ -111,17 +111,15 @@ fn full_count(argv: &Argv<'_>) -> Result<Option<usize>, CmdError> {
     if args.left() == 0 {
         return Ok(None);
     }
-    let refused = CmdError::Msg(
-        "unknown subcommand or wrong number of arguments for 'stream'. Try XINFO HELP.",
-    );
+    let refused = || super::unknown_form(&argv[1], "XINFO");
     if !args.word("FULL") || !matches!(args.left(), 0 | 2) {
-        return Err(refused);
+        return Err(refused());
     }
     if args.left() == 0 {
         return Ok(Some(USUAL_COUNT));
     }
     if !args.word("COUNT") {
-        return Err(refused);
+        return Err(refused());
     }
     Ok(Some(match args.int()? {
         0 => usize::MAX,

@@ -72,6 +72,15 @@ fn no_group(key: &[u8], group: &[u8]) -> CmdError {
     CmdError::Full(format!("NOGROUP No such key '{key}' or consumer group '{group}'").into())
 }
 
+/// A subcommand does not stand so.
+#[cold]
+fn unknown_form(word: &[u8], container: &str) -> CmdError {
+    let word = String::from_utf8_lossy(word);
+    CmdError::err(format_args!(
+        "unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP."
+    ))
+}
+
 /// The consumer of this name, which comes to be if there is none; whether it did. `None` if there is no
 /// such group.
 fn consumer_of(
