@@ -155,7 +155,11 @@ fn begin(arg: &[u8], stream: Option<&Stream>) -> Result<Id, CmdError> {
     if arg == b"$" {
         return Ok(stream.map_or(Id::MIN, |stream| stream.facts().last_id));
     }
-    id::id(arg, 0)
+    match arg {
+        b"-" => Ok(Id::MIN),
+        b"+" => Ok(Id::MAX),
+        _ => id::id(arg, 0),
+    }
 }
 
 fn create(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {

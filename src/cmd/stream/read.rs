@@ -50,7 +50,7 @@ fn xread(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let request = streams::parse(argv, false, c.db.now_ms())?;
     let mut ids = Vec::with_capacity(request.keys.len());
     for key in request.keys.clone() {
-        let from = streams::from(&argv[request.from_at(key)], false)?;
+        let from = streams::from(&argv[request.start_at(key)], false)?;
         ids.push(behind(c, &argv[key], from)?);
     }
     let opened = c.reply.open();
@@ -115,7 +115,7 @@ pub(super) fn reply_key(reply: &mut Reply<'_>, key: &[u8]) {
 
 /// The wait for what comes behind these ids.
 fn wait(argv: &Argv<'_>, request: &Request<'_>, ids: &[Id], deadline_ms: Option<u64>) -> Block {
-    let words = request.keys.clone().map(|key| request.from_at(key)).zip(ids);
+    let words = request.keys.clone().map(|key| request.start_at(key)).zip(ids);
     let meant = words.filter(|(at, _)| matches!(&argv[*at], b"$" | b"+"));
     let text = |id: &Id| id.text(&mut [0; Id::TEXT_MAX]).into();
     Block {

@@ -47,12 +47,12 @@ fn xreadgroup(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         if stream.is_none_or(|stream| stream.group(group).is_none()) {
             return Err(missing(&argv[key], group));
         }
-        all_new &= streams::from(&argv[request.from_at(key)], true)? == From::Unread;
+        all_new &= streams::from(&argv[request.start_at(key)], true)? == From::Unread;
     }
     let opened = c.reply.open();
     let mut served = 0;
     for key in request.keys.clone() {
-        let from = streams::from(&argv[request.from_at(key)], true)?;
+        let from = streams::from(&argv[request.start_at(key)], true)?;
         served += usize::from(read(c, &request, &argv[key], (group, consumer), from)?);
     }
     if served > 0 {

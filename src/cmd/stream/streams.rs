@@ -87,7 +87,7 @@ pub(super) fn parse<'a>(
 
 impl Request<'_> {
     /// The argument that says where the reading of the stream at number `key` begins.
-    pub(super) fn from_at(&self, key: usize) -> usize {
+    pub(super) fn start_at(&self, key: usize) -> usize {
         key + self.keys.len()
     }
 }
