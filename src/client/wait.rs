@@ -57,6 +57,8 @@ pub struct KeysWait {
     pub kind: Type,
     /// and how many elements of it at least.
     pub at_least: usize,
+    /// It goes on as well when a key is gone or holds another type.
+    pub or_gone: bool,
     /// When it waits no longer, ms since the epoch; `None` for never.
     pub deadline_ms: Option<u64>,
 }

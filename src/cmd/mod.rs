@@ -13,6 +13,7 @@ pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod zset;
 
@@ -80,13 +81,30 @@ pub struct Block {
     pub keys: Range<usize>,
     /// What one of them must hold for it,
     pub kind: Type,
-    /// and how many elements of it at least.
+    /// and how many elements of it at least; of a stream 0, for whom alone its command can tell.
     pub at_least: usize,
+    /// The command goes on as well, to fail, when a key is gone or holds another type.
+    pub or_gone: bool,
+    /// Arguments, by number, that mean what they meant when the command came, and what that is.
+    pub meant: Vec<(usize, Box<[u8]>)>,
     /// When it waits no longer, ms since the epoch, as [`args::deadline`] takes it; `None` for never.
     /// It is answered with a null array then.
     pub deadline_ms: Option<u64>,
     /// What it answers where nobody may wait: inside EXEC, and in scripts.
     pub denied: Denied,
+}
+
+impl Block {
+    /// The wait for one of some keys to hold so many elements.
+    pub fn filled(
+        keys: Range<usize>,
+        kind: Type,
+        at_least: usize,
+        deadline_ms: Option<u64>,
+        denied: Denied,
+    ) -> Self {
+        Self { keys, kind, at_least, or_gone: false, meant: Vec::new(), deadline_ms, denied }
+    }
 }
 
 /// The null that a command answers which may not wait.

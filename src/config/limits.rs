@@ -20,6 +20,8 @@ impl Config {
             zset_max_listpack_entries: size(self.zset_max_listpack_entries),
             zset_max_listpack_value: size(self.zset_max_listpack_value),
             hll_sparse_max_bytes: size(self.hll_sparse_max_bytes),
+            stream_node_max_bytes: size(self.stream_node_max_bytes),
+            stream_node_max_entries: size(self.stream_node_max_entries),
             seed,
         }
     }

@@ -665,8 +665,8 @@ options! {
     "hll-sparse-max-bytes", SIZE, [], Now;
     /// Most bytes of a stream's node; 0 for no bound.
     stream_node_max_bytes: u64 = 4096;
-    "stream-node-max-bytes", SIZE, [], Later;
+    "stream-node-max-bytes", SIZE, [], Now;
     /// Most entries of a stream's node; 0 for no bound.
     stream_node_max_entries: u64 = 100;
-    "stream-node-max-entries", LONG, [], Later;
+    "stream-node-max-entries", LONG, [], Now;
 }

@@ -6,7 +6,7 @@
 //! 3. A client with a deadline is among the deadlines exactly while it is in the queues.
 
 use crate::client::{ClientId, Clients, KeysWait, ReplyMode};
-use crate::keyspace::{Change, EventClass};
+use crate::keyspace::{Change, Event, EventClass};
 use crate::resp::{CmdError, Reply};
 use crate::spec::CommandId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,6 +46,8 @@ pub struct BlockedClients {
     databases: BTreeMap<u32, BTreeMap<Rc<[u8]>, Queue>>,
     deadlines: BTreeSet<(u64, u64, ClientId)>,
     next_ticket: u64,
+    /// Clients that go on as well when a key of theirs is gone.
+    heed_gone: usize,
     /// Keys that changed while somebody waited for them, in the order of their changes.
     ready: VecDeque<(u32, Rc<[u8]>)>,
 }
@@ -64,6 +66,11 @@ impl BlockedClients {
     /// Clients that wait no longer than to some time.
     pub fn with_deadline(&self) -> usize {
         self.deadlines.len()
+    }
+
+    /// Whether anybody goes on as well when a key is gone.
+    pub fn anybody_heeds_gone(&self) -> bool {
+        self.heed_gone > 0
     }
 
     /// When the first client has waited long enough, ms since the epoch.
@@ -85,6 +92,7 @@ impl BlockedClients {
 
     /// A client joins the queues of its keys.
     pub fn join(&mut self, client: ClientId, wait: &KeysWait) {
+        self.heed_gone += usize::from(wait.or_gone);
         let keys = self.databases.entry(wait.db).or_default();
         for key in &wait.keys {
             keys.entry(Rc::clone(key)).or_default().insert(wait.ticket, client);
@@ -124,6 +132,7 @@ impl BlockedClients {
         if let Some(at) = wait.deadline_ms {
             self.deadlines.remove(&(at, wait.ticket, client));
         }
+        self.heed_gone -= usize::from(wait.or_gone);
         let Some(keys) = self.databases.get_mut(&wait.db) else { return };
         for key in &wait.keys {
             let Some(queue) = keys.get_mut(key) else { continue };
@@ -147,6 +156,8 @@ impl BlockedClients {
         let Some(keys) = self.databases.get(&change.db) else { return };
         match change.event.class {
             EventClass::KeyMiss | EventClass::Flushed => {}
+            // Nothing else about readers is anything to read.
+            EventClass::Reading if change.event != Event::GROUP_DESTROYED => {}
             // Any key may have come with another database's contents.
             EventClass::Database => {
                 self.ready.extend(keys.keys().map(|key| (change.db, Rc::clone(key))));

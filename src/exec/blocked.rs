@@ -11,9 +11,9 @@ use crate::client::{ClientId, KeysWait, ReplyMode, Session, Transaction, Wait};
 use crate::cmd::{Block, Denied};
 use crate::effects::GaveUp;
 use crate::keyspace::Listener;
-use crate::resp::Argv;
+use crate::resp::{Argv, Span};
 use crate::server::Server;
-use crate::spec::CommandId;
+use crate::spec::{CommandFlags, CommandId};
 use crate::types::{Type, elements};
 
 /// Makes the client wait for keys; whether it may. Where nobody may wait it is answered at once.
@@ -36,7 +36,11 @@ pub fn block(
     let Server { clients, effects, keyspace, .. } = s;
     let session = clients.running(id);
     let mut request = Transaction::default();
-    request.push(command, flags, argv);
+    if block.meant.is_empty() {
+        request.push(command, flags, argv);
+    } else {
+        push_meant(&mut request, (command, flags), argv, &block.meant);
+    }
     let mut keys: Vec<_> =
         block.keys.map(|i| effects.blocked.share(session.db, &argv[i])).collect();
     keys.sort_unstable();
@@ -48,6 +52,7 @@ pub fn block(
         ticket: effects.blocked.next_ticket(),
         kind: block.kind,
         at_least: block.at_least,
+        or_gone: block.or_gone,
         deadline_ms: block.deadline_ms,
     };
     effects.blocked.join(id, &wait);
@@ -56,6 +61,23 @@ pub fn block(
     keyspace.shared.nearer_deadline |= block.deadline_ms.is_some_and(|at| at < armed_ms);
     session.wait = Some(Wait::Keys(Box::new(wait)));
     true
+}
+
+/// Queues a command with some of its arguments, by number, written out as what they mean now.
+fn push_meant(
+    request: &mut Transaction,
+    (command, flags): (CommandId, CommandFlags),
+    argv: &Argv<'_>,
+    meant: &[(usize, Box<[u8]>)],
+) {
+    let mut bytes = Vec::new();
+    let mut spans = Vec::with_capacity(argv.len());
+    for (at, arg) in argv.iter().enumerate() {
+        let arg = meant.iter().find(|(of, _)| *of == at).map_or(arg, |(_, text)| text);
+        spans.push(Span { start: bytes.len() as u32, len: arg.len() as u32 });
+        bytes.extend_from_slice(arg);
+    }
+    request.push(command, flags, &Argv::new(&bytes, &spans));
 }
 
 /// Ends the waits whose time is over.
@@ -75,7 +97,11 @@ pub fn end_overdue(s: &mut Server) {
 pub fn serve(s: &mut Server) {
     while let Some((db, key)) = s.effects.blocked.next_ready() {
         let mut ticket = 0;
-        while let Some(held) = holds(s, db, &key) {
+        loop {
+            let held = holds(s, db, &key);
+            if held.is_none() && !s.effects.blocked.anybody_heeds_gone() {
+                break;
+            }
             let next = s.effects.blocked.next_in_queue(db, &key, ticket);
             let Some((its_ticket, client)) = next else { break };
             ticket = its_ticket;
@@ -87,19 +113,25 @@ pub fn serve(s: &mut Server) {
     }
 }
 
-/// The type of the collection at a key, and the number of its elements.
+/// The type of the collection at a key, and the number of its elements, where that says anything.
 fn holds(s: &Server, db: u32, key: &[u8]) -> Option<(Type, usize)> {
     let entry = s.keyspace.database(db).peek(key)?;
     if entry.deadline().is_some_and(|at| at <= s.now_ms()) {
         return None;
     }
-    elements(entry).map(|elements| (Type::of(entry), elements))
+    match Type::of(entry) {
+        Type::Stream => Some((Type::Stream, 0)),
+        kind => elements(entry).map(|elements| (kind, elements)),
+    }
 }
 
 /// Whether a key that holds so much has something for a client.
-fn would_find(s: &Server, client: ClientId, (kind, elements): (Type, usize)) -> bool {
+fn would_find(s: &Server, client: ClientId, held: Option<(Type, usize)>) -> bool {
     let wait = s.clients.get(client).and_then(Session::keys_wait);
-    wait.is_some_and(|wait| wait.kind == kind && elements >= wait.at_least)
+    wait.is_some_and(|wait| match held {
+        Some((kind, elements)) if kind == wait.kind => elements >= wait.at_least,
+        _ => wait.or_gone,
+    })
 }
 
 /// Runs a waiting client's command again. If it ends, so does the wait.

@@ -188,7 +188,12 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
     let tick = s.timer.now();
     let nanos = s.timer.nanos(tick.wrapping_sub(begin));
     match outcome {
-        Ok(Flow::Block(_)) => return true,
+        Ok(Flow::Block(_)) => {
+            if s.effects.is_feeding() {
+                propagate(s, id, argv, dirty, recorded);
+            }
+            return true;
+        }
         Ok(_) => {}
         Err(error) => failed(s, id, command, mark, &error),
     }

@@ -13,6 +13,7 @@ fn class_flag(class: EventClass) -> Option<NotifyFlags> {
         EventClass::Set => NotifyFlags::SET,
         EventClass::Hash => NotifyFlags::HASH,
         EventClass::Zset => NotifyFlags::ZSET,
+        EventClass::Stream | EventClass::Reading => NotifyFlags::STREAM,
         EventClass::Expired => NotifyFlags::EXPIRED,
         EventClass::Evicted => NotifyFlags::EVICTED,
         EventClass::New => NotifyFlags::NEW,

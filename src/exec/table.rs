@@ -14,6 +14,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::hash::COMMANDS,
     &cmd::zset::COMMANDS,
     &cmd::geo::COMMANDS,
+    &cmd::stream::COMMANDS,
     &cmd::generic::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::server::COMMANDS,

@@ -33,6 +33,9 @@ pub enum EventClass {
     Set,
     Hash,
     Zset,
+    Stream,
+    /// Of a stream too: who reads it how far. Those who watch the key or have it in a cache are not told.
+    Reading,
     Expired,
     Evicted,
     New,
@@ -57,6 +60,7 @@ impl EventClass {
             Self::Set => b's',
             Self::Hash => b'h',
             Self::Zset => b'z',
+            Self::Stream | Self::Reading => b't',
             Self::Expired => b'x',
             Self::Evicted => b'e',
             Self::New => b'n',
@@ -85,6 +89,8 @@ impl Event {
     pub const TYPE_CHANGED: Self = Self { name: "type_changed", class: EventClass::TypeChanged };
     /// A key was looked for and is not there.
     pub const KEY_MISS: Self = Self { name: "keymiss", class: EventClass::KeyMiss };
+    /// A group of a stream's readers went.
+    pub const GROUP_DESTROYED: Self = Self::reading("xgroup-destroy");
     /// Nothing that subscribers hear of.
     pub const SILENT: Self = Self { name: "", class: EventClass::Silent };
 
@@ -121,5 +127,15 @@ impl Event {
     /// An event of a sorted set.
     pub const fn zset(name: &'static str) -> Self {
         Self { name, class: EventClass::Zset }
+    }
+
+    /// An event of a stream.
+    pub const fn stream(name: &'static str) -> Self {
+        Self { name, class: EventClass::Stream }
+    }
+
+    /// An event of those who read a stream.
+    pub const fn reading(name: &'static str) -> Self {
+        Self { name, class: EventClass::Reading }
     }
 }

@@ -164,6 +164,13 @@ impl<'d> Edit<'d> {
         }
     }
 
+    /// Like [`Edit::done_times`], for a change that is nobody's business but the log's.
+    pub fn done_untold(mut self, times: u64) {
+        self.touched.0 = false;
+        self.tell_new();
+        self.place.shared.dirty += times;
+    }
+
     /// Has another thread free what the change has left over.
     fn free_leftovers(&mut self) {
         if let Some(garbage) = self.slot.get_mut().other_mut().and_then(Value::take_garbage) {
@@ -195,7 +202,7 @@ impl<'d> Edit<'d> {
     /// back.
     pub(super) fn abandon(mut self) {
         self.touched.0 = false;
-        if elements(self.slot.get()) == Some(0) {
+        if self.is_new || elements(self.slot.get()) == Some(0) {
             let (entry, place) = self.take();
             place.shared.free_entry(entry);
         }

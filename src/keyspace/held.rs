@@ -43,6 +43,11 @@ impl<'d, T: Collection> Held<'d, T> {
         self.edit.done_times(event, times);
     }
 
+    /// Like [`Held::done_times`], for a change that is nobody's business but the log's.
+    pub fn done_untold(self, times: u64) {
+        self.edit.done_untold(times);
+    }
+
     /// Whether anybody listens to what [`Held::name_fields`] tells.
     pub fn wants_fields(&self) -> bool {
         self.edit.wants_fields()

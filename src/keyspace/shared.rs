@@ -255,6 +255,11 @@ impl Shared {
         self.set_now_us(self.now_us);
     }
 
+    /// Whether no deadline is judged as over: a log is being loaded.
+    pub fn is_timeless(&self) -> bool {
+        self.timeless
+    }
+
     /// Whether keys past their deadline are hidden, not removed: a replica waits for its primary's
     /// DEL, a paused server for the pause's end.
     #[inline]

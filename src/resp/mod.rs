@@ -11,4 +11,4 @@ pub use argv::{Argv, Span};
 pub use error::CmdError;
 pub use out::Out;
 pub use parse::{Limits, Parsed, Parser, ProtocolError};
-pub use reply::{Bulks, Reply, Resp};
+pub use reply::{Bulks, Opened, Reply, Resp};

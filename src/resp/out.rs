@@ -91,6 +91,30 @@ impl Out {
         self.tail.clear();
     }
 
+    /// Puts bytes in at offset `at`, before what was appended since.
+    pub fn insert(&mut self, at: usize, bytes: &[u8]) {
+        let sealed = self.sealed.remaining();
+        if let Some(at) = at.checked_sub(sealed) {
+            let end = self.tail.len();
+            self.tail.extend_from_slice(bytes);
+            self.tail.copy_within(at..end, at + bytes.len());
+            self.tail[at..at + bytes.len()].copy_from_slice(bytes);
+            return;
+        }
+        let mut left = at;
+        let mut pending = Some(Bytes::copy_from_slice(bytes));
+        for mut segment in std::mem::take(&mut self.sealed).into_inner() {
+            if left <= segment.len()
+                && let Some(inserted) = pending.take()
+            {
+                let head = segment.split_to(left);
+                [head, inserted].into_iter().for_each(|part| self.sealed.push(part));
+            }
+            left = left.saturating_sub(segment.len());
+            self.sealed.push(segment);
+        }
+    }
+
     /// Copies bytes from offset `from` on; what a script or a test reads back.
     pub fn copy_from(&mut self, from: usize) -> Vec<u8> {
         let sealed = self.sealed.remaining();
@@ -188,6 +212,24 @@ mod tests {
         out.put(b"head");
         out.append(elements);
         assert_eq!(all(&mut out), [b"head", &vec![b'x'; SEAL_AT][..], b"tail"].concat());
+    }
+
+    #[test]
+    fn bytes_may_be_put_in_before_what_was_appended_since() {
+        let mut out = Out::default();
+        out.put(b"one");
+        let mark = out.len();
+        out.put(b"three");
+        out.insert(mark, b"two");
+        assert_eq!(all(&mut out), b"onetwothree");
+        let mut out = Out::default();
+        out.put_shared(Bytes::from_static(b"a"));
+        out.put(b"b");
+        let mark = out.len();
+        out.put(&vec![b'x'; SEAL_AT]);
+        out.put(b"end");
+        out.insert(mark, b"c");
+        assert_eq!(all(&mut out), [b"abc", &vec![b'x'; SEAL_AT][..], b"end"].concat());
     }
 
     #[test]

@@ -30,6 +30,11 @@ impl Bulks {
     }
 }
 
+/// The place of a head that is written later.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Opened(usize);
+
 /// Where a command writes its reply. A type that RESP2 lacks is sent as the RESP2 type that stands
 /// for it: maps and sets as arrays, doubles as bulk strings, booleans as 0 and 1.
 #[derive(Debug)]
@@ -131,6 +136,43 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn array(&mut self, n: usize) {
         self.header(b'*', n as i64);
+    }
+
+    /// Where the head of an array or map will stand whose length is known only behind its elements.
+    #[inline]
+    pub fn open(&self) -> Opened {
+        Opened(self.out.len())
+    }
+
+    /// The head of an array of `n` elements, which were written since.
+    #[inline]
+    pub fn close_array(&mut self, opened: Opened, n: usize) {
+        self.close(opened, b'*', n);
+    }
+
+    /// A bulk string in a place before what was written since.
+    pub fn insert_bulk(&mut self, opened: Opened, text: &[u8]) {
+        let mut whole = format!("${}\r\n", text.len()).into_bytes();
+        whole.extend_from_slice(text);
+        whole.extend_from_slice(b"\r\n");
+        self.out.insert(opened.0, &whole);
+    }
+
+    /// The head of a map of `n` pairs, each of which was written since: in RESP2 as an array of arrays of
+    /// two, whose heads the caller has written.
+    pub fn close_map_of_arrays(&mut self, opened: Opened, n: usize) {
+        let kind = if self.resp == Resp::V3 { b'%' } else { b'*' };
+        self.close(opened, kind, n);
+    }
+
+    #[inline]
+    fn close(&mut self, opened: Opened, kind: u8, n: usize) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(n).as_bytes();
+        let mut line = [kind; 24];
+        line[1..=digits.len()].copy_from_slice(digits);
+        line[digits.len() + 1..digits.len() + 3].copy_from_slice(b"\r\n");
+        self.out.insert(opened.0, &line[..digits.len() + 3]);
     }
 
     /// A whole array of bulk strings.

@@ -30,6 +30,10 @@ pub struct Limits {
     pub zset_max_listpack_value: usize,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: usize,
+    /// `stream-node-max-bytes`; 0 is no bound.
+    pub stream_node_max_bytes: usize,
+    /// `stream-node-max-entries`; 0 is no bound.
+    pub stream_node_max_entries: usize,
     /// The seed of the tables that hold large sets, hashes and sorted sets.
     pub seed: Seed,
 }

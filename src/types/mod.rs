@@ -6,6 +6,7 @@ mod hash;
 mod limits;
 mod list;
 mod set;
+pub mod stream;
 mod string;
 mod value;
 pub mod zset;
@@ -15,6 +16,7 @@ pub use hash::{FieldRef, FieldTtl, Hash};
 pub use limits::Limits;
 pub use list::{End, List, ListForm, Needle};
 pub use set::{Iter as SetIter, Member as SetMember, Set, SetForm};
+pub use stream::Stream;
 pub use string::{EMBSTR_MAX, Str, Text, new_padded, new_string, new_text, overwrite};
 pub use value::{Kinds, Value, View, part};
 pub use zset::Zset;
@@ -24,7 +26,7 @@ use crate::ds::entry::{NewValue, ValueRef};
 /// A key with its value, as the keyspace holds them.
 pub type Entry = crate::ds::entry::Entry<Value>;
 
-/// The number of a collection's elements, where an entry holds one.
+/// The number of a collection's elements, where an entry holds one that is gone with its last one.
 #[inline]
 pub fn elements(entry: &Entry) -> Option<usize> {
     match entry.value() {
@@ -55,6 +57,8 @@ pub enum Type {
     Hash,
     /// Distinct members in the order of their scores.
     Zset,
+    /// Entries with ids, in the order they came.
+    Stream,
 }
 
 impl Type {
@@ -74,6 +78,7 @@ impl Type {
             Self::Set => "set",
             Self::Hash => "hash",
             Self::Zset => "zset",
+            Self::Stream => "stream",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::hash::Table;
 use super::set::Member;
-use super::{Collection, Hash, List, Set, Type, Zset};
+use super::{Collection, Hash, List, Set, Stream, Type, Zset};
 use crate::ds::dict::Dict;
 use crate::ds::handle::{Any, OneOf};
 use crate::ds::quicklist::Quicklist;
@@ -24,9 +24,10 @@ impl crate::ds::handle::Kinds for Kinds {
     type C = Dict<Member>;
     type D = Table;
     type E = Skiplist;
+    type F = Stream;
 }
 
-pub(super) use Any::{A as Shared, B as Quick, C as Members, D as Fields, E as Tree};
+pub(super) use Any::{A as Shared, B as Quick, C as Members, D as Fields, E as Tree, F as Log};
 
 /// The parts that a word plays.
 pub mod part {
@@ -80,6 +81,8 @@ pub enum View<'a> {
     Hash(&'a Hash),
     /// A sorted set.
     Zset(&'a Zset),
+    /// A stream.
+    Stream(&'a Stream),
 }
 
 impl Value {
@@ -110,7 +113,8 @@ impl Value {
         match (self.kind(), self.view()) {
             (_, Any::Sds(string)) => View::Raw(string),
             (_, Shared(string)) => View::Shared(string),
-            (Type::String, _) => unreachable!("{OTHER_FORM}"),
+            (_, Log(stream)) => View::Stream(stream),
+            (Type::String | Type::Stream, _) => unreachable!("{OTHER_FORM}"),
             (Type::List, _) => View::List(self.as_part()),
             (Type::Set, _) => View::Set(self.as_part()),
             (Type::Hash, _) => View::Hash(self.as_part()),
@@ -134,6 +138,7 @@ impl Value {
             Any::Intset(_) | Members(_) => Type::Set,
             Fields(_) => Type::Hash,
             Tree(_) => Type::Zset,
+            Log(_) => Type::Stream,
         }
     }
 
@@ -146,13 +151,14 @@ impl Value {
             View::Set(set) => set.memory(),
             View::Hash(hash) => hash.memory(),
             View::Zset(zset) => zset.memory(),
+            View::Stream(stream) => stream.memory(),
         }
     }
 
     /// What changes have left over that takes long to free.
     pub fn take_garbage(&mut self) -> Option<Box<dyn Send>> {
         match self.kind() {
-            Type::String => None,
+            Type::String | Type::Stream => None,
             Type::List => self.as_part_mut::<part::List>().take_garbage(),
             Type::Set => self.as_part_mut::<part::Set>().take_garbage(),
             Type::Hash => self.as_part_mut::<part::Hash>().take_garbage(),
@@ -168,13 +174,15 @@ impl Value {
             View::Set(set) => set.is_slow_to_free(),
             View::Hash(hash) => hash.is_slow_to_free(),
             View::Zset(zset) => zset.is_slow_to_free(),
+            View::Stream(stream) => stream.is_slow_to_free(),
         }
     }
 
-    /// Number of elements of a collection; `None` of a string, which is there with no byte too.
+    /// Number of elements of a collection that is gone with its last one; `None` of a string or stream,
+    /// which may be there with nothing in it.
     pub fn elements(&self) -> Option<usize> {
         match self.as_is() {
-            View::Raw(_) | View::Shared(_) => None,
+            View::Raw(_) | View::Shared(_) | View::Stream(_) => None,
             View::List(list) => Some(list.len()),
             View::Set(set) => Some(set.len()),
             View::Hash(hash) => Some(hash.len()),
@@ -199,6 +207,7 @@ impl Value {
             View::Set(set) => set.encoding_name(),
             View::Hash(hash) => hash.encoding_name(),
             View::Zset(zset) => zset.encoding_name(),
+            View::Stream(stream) => stream.encoding_name(),
         }
     }
 }
@@ -212,6 +221,7 @@ impl Clone for Value {
             View::Set(set) => set.clone().into_part(),
             View::Hash(hash) => hash.clone().into_part(),
             View::Zset(zset) => zset.clone().into_part(),
+            View::Stream(stream) => stream.clone().into_value(),
         }
     }
 }

@@ -137,5 +137,5 @@ fn discard(db: &mut Db<'_>, removed: Option<List>) {
 
 /// The wait for one of these keys to become a list of `at_least` elements.
 fn wait(keys: Range<usize>, at_least: usize, deadline_ms: Option<u64>, denied: Denied) -> Block {
-    Block { keys, kind: Type::List, at_least, deadline_ms, denied }
+    Block::filled(keys, Type::List, at_least, deadline_ms, denied)
 }

@@ -6,10 +6,11 @@
 //! (32 bits, big endian) and its contents, and if it expires xors a fixed word. A key's digest is
 //! its name mixed before that; a database mixes its number; the whole xors all keys' digests. A list
 //! mixes its elements, a set xors them; a pair of a hash or sorted set mixes its halves into a digest of
-//! its own, which is xored.
+//! its own, which is xored. A stream mixes each entry's id, fields and values.
 
 use crate::keyspace::Keyspace;
 use crate::stdx::num;
+use crate::types::stream::Id;
 use crate::types::{Collection, Entry, Str, Type, Value, View};
 use sha1::{Digest as _, Sha1};
 
@@ -67,6 +68,7 @@ fn mix_value(digest: &mut Digest, entry: &Entry) {
         Type::Set => 2,
         Type::Zset => 3,
         Type::Hash => 4,
+        Type::Stream => 6,
     };
     digest.mix(&number.to_be_bytes());
     if let Some(value) = Str::of(entry) {
@@ -93,6 +95,13 @@ fn mix_elements(digest: &mut Digest, value: &Value) {
             of_element.mix(element.member.bytes(&mut digits));
             of_element.mix(&num::f64_shortest_text(element.score));
             digest.xor(&of_element.0);
+        }),
+        View::Stream(stream) => stream.range(Id::MIN, Id::MAX).for_each(|entry| {
+            digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (field, value) in entry.pairs() {
+                digest.mix(field.bytes(&mut digits));
+                digest.mix(value.bytes(&mut digits));
+            }
         }),
         View::Hash(hash) => hash.iter(START_OF_TIME).for_each(|field| {
             let mut of_field = Digest::default();

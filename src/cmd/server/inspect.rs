@@ -67,7 +67,7 @@ pub(super) fn sdslen(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcom
 /// The listpack that is the whole value.
 fn listpack_of(entry: &Entry) -> Option<&Listpack> {
     match entry.other()?.as_is() {
-        View::Raw(_) | View::Shared(_) => None,
+        View::Raw(_) | View::Shared(_) | View::Stream(_) => None,
         View::List(list) => match list.form() {
             ListForm::Packed(listpack) => Some(listpack),
             ListForm::Quick(_) => None,

@@ -286,7 +286,7 @@ fn bzmpop(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 /// Until one of the keys is filled.
 fn wait(keys: Range<usize>, deadline_ms: Option<u64>) -> Flow {
     let denied = Denied::NullArray;
-    Flow::Block(Block { keys, kind: Type::Zset, at_least: 1, deadline_ms, denied })
+    Flow::Block(Block::filled(keys, Type::Zset, 1, deadline_ms, denied))
 }
 
 /// Elements that are taken, in the order of the answer.

@@ -9,7 +9,7 @@
 //! | mark 4 | kind 4 | class 8     | address 48                                |
 //! +--------+--------+-------------+-------------------------------------------+
 //! kind   0 an Sds, which has two more bits at the low end of its address and no class or mark;
-//!        1 a Listpack; 2 an Intset; 3 to 7 a Box of the first to fifth of the family's own types
+//!        1 a Listpack; 2 an Intset; 3 to 8 a Box of the first to sixth of the family's own types
 //! class  of a block: its size class
 //! mark   of a block: for whoever owns it
 //! ```
@@ -52,11 +52,13 @@ pub trait Kinds {
     type D;
     /// The fifth.
     type E;
+    /// The sixth.
+    type F;
 }
 
 /// What a [`OneOf`] holds: owned, or lent.
 #[derive(Clone, Copy, Debug)]
-pub enum Any<S, L, I, A, B, C, D, E> {
+pub enum Any<S, L, I, A, B, C, D, E, F> {
     /// A string.
     Sds(S),
     /// A listpack.
@@ -73,6 +75,8 @@ pub enum Any<S, L, I, A, B, C, D, E> {
     D(D),
     /// A [`Kinds::E`].
     E(E),
+    /// A [`Kinds::F`].
+    F(F),
 }
 
 /// What a [`OneOf`] is made of.
@@ -85,6 +89,7 @@ pub type Owned<K> = Any<
     Box<<K as Kinds>::C>,
     Box<<K as Kinds>::D>,
     Box<<K as Kinds>::E>,
+    Box<<K as Kinds>::F>,
 >;
 
 /// What a [`OneOf`] lends.
@@ -97,6 +102,7 @@ pub type Ref<'a, K> = Any<
     &'a <K as Kinds>::C,
     &'a <K as Kinds>::D,
     &'a <K as Kinds>::E,
+    &'a <K as Kinds>::F,
 >;
 
 /// What a [`OneOf`] lends to be changed.
@@ -109,6 +115,7 @@ pub type Mut<'a, K> = Any<
     &'a mut <K as Kinds>::C,
     &'a mut <K as Kinds>::D,
     &'a mut <K as Kinds>::E,
+    &'a mut <K as Kinds>::F,
 >;
 
 impl<const KIND: u8> fmt::Debug for Block<KIND> {

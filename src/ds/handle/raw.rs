@@ -37,6 +37,7 @@ const A: u8 = 3;
 const B: u8 = 4;
 const C: u8 = 5;
 const D: u8 = 6;
+const E: u8 = 7;
 
 /// What a word has above its address.
 #[inline(always)]
@@ -227,9 +228,15 @@ fn layout(size: usize) -> Layout {
 pub struct OneOf<K: Kinds, R>(NonNull<u8>, PhantomData<(K, fn() -> R)>);
 
 // SAFETY: it owns one of these, and no `K` or `R`.
-unsafe impl<K, R> Send for OneOf<K, R> where K: Kinds<A: Send, B: Send, C: Send, D: Send, E: Send> {}
+unsafe impl<K, R> Send for OneOf<K, R> where
+    K: Kinds<A: Send, B: Send, C: Send, D: Send, E: Send, F: Send>
+{
+}
 // SAFETY: it lends one of these, and no `K` or `R`.
-unsafe impl<K, R> Sync for OneOf<K, R> where K: Kinds<A: Sync, B: Sync, C: Sync, D: Sync, E: Sync> {}
+unsafe impl<K, R> Sync for OneOf<K, R> where
+    K: Kinds<A: Sync, B: Sync, C: Sync, D: Sync, E: Sync, F: Sync>
+{
+}
 
 const _: () = assert!(
     size_of::<Sds>() == size_of::<NonNull<u8>>()
@@ -295,7 +302,8 @@ impl<K: Kinds, R> OneOf<K, R> {
             Any::B(it) => boxed(it, B),
             Any::C(it) => boxed(it, C),
             Any::D(it) => boxed(it, D),
-            Any::E(it) => boxed(it, D + 1),
+            Any::E(it) => boxed(it, E),
+            Any::F(it) => boxed(it, E + 1),
         };
         Self(word, PhantomData)
     }
@@ -314,7 +322,8 @@ impl<K: Kinds, R> OneOf<K, R> {
                 B => Any::B(lent(self.0)),
                 C => Any::C(lent(self.0)),
                 D => Any::D(lent(self.0)),
-                _ => Any::E(lent(self.0)),
+                E => Any::E(lent(self.0)),
+                _ => Any::F(lent(self.0)),
             }
         }
     }
@@ -334,7 +343,8 @@ impl<K: Kinds, R> OneOf<K, R> {
                 B => Any::B(lent_mut(self.0)),
                 C => Any::C(lent_mut(self.0)),
                 D => Any::D(lent_mut(self.0)),
-                _ => Any::E(lent_mut(self.0)),
+                E => Any::E(lent_mut(self.0)),
+                _ => Any::F(lent_mut(self.0)),
             }
         }
     }
@@ -361,7 +371,8 @@ impl<K: Kinds, R> OneOf<K, R> {
                 B => Any::B(unboxed(word)),
                 C => Any::C(unboxed(word)),
                 D => Any::D(unboxed(word)),
-                _ => Any::E(unboxed(word)),
+                E => Any::E(unboxed(word)),
+                _ => Any::F(unboxed(word)),
             }
         }
     }

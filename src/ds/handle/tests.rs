@@ -13,6 +13,7 @@ impl Kinds for Family {
     type C = Vec<Rc<str>>;
     type D = Option<Rc<str>>;
     type E = [u8; 3];
+    type F = String;
 }
 
 type Word = OneOf<Family, ()>;
@@ -42,6 +43,7 @@ fn all(counted: &Rc<str>) -> Vec<Word> {
         Word::hold(Any::C(Box::new(vec![counted()]))),
         Word::hold(Any::D(Box::new(Some(counted())))),
         Word::hold(Any::E(Box::new([1, 2, 3]))),
+        Word::hold(Any::F(Box::new("six".to_owned()))),
     ]
 }
 
@@ -56,10 +58,11 @@ fn told(word: &Word) -> String {
         Any::C(it) => format!("C {it:?}"),
         Any::D(it) => format!("D {it:?}"),
         Any::E(it) => format!("E {it:?}"),
+        Any::F(it) => format!("F {it}"),
     }
 }
 
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 10] = [
     "sds of 0",
     "sds of 300",
     r#"["a", "12"]"#,
@@ -69,6 +72,7 @@ const TOLD: [&str; 9] = [
     r#"C ["x"]"#,
     r#"D Some("x")"#,
     "E [1, 2, 3]",
+    "F six",
 ];
 
 #[test]
@@ -126,6 +130,7 @@ fn what_is_lent_may_be_changed_and_written_over() {
             Any::C(it) => it.clear(),
             Any::D(it) => *it = None,
             Any::E(it) => it[0] = 0,
+            Any::F(it) => it.clear(),
         }
     }
     let expected = [
@@ -138,6 +143,7 @@ fn what_is_lent_may_be_changed_and_written_over() {
         "C []",
         "D None",
         "E [0, 2, 3]",
+        "F ",
     ];
     assert!(words.iter().map(told).eq(expected));
     assert_eq!(Rc::strong_count(&counted), 2);

@@ -59,6 +59,17 @@ impl<'a> Element<'a> {
     }
 }
 
+/// Bytes that a string of `len` bytes takes as an element.
+#[inline]
+pub(super) const fn string_size(len: usize) -> usize {
+    let lead = match len {
+        0..=0x3f => 1,
+        0x40..=0xfff => 2,
+        _ => 5,
+    };
+    lead + len + backlen_size(lead + len)
+}
+
 /// The lead of a string of `len` bytes.
 #[inline]
 fn string_lead(len: usize) -> ([u8; LEAD_MAX], usize) {

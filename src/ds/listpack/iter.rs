@@ -1,6 +1,6 @@
 //! Elements one after another, from both ends.
 
-use super::{Item, before, behind, element};
+use super::{At, Item, before, behind, element};
 
 /// The elements of a [`Listpack`](super::Listpack), or of its tail; made by
 /// [`iter`](super::Listpack::iter) and [`iter_from`](super::Listpack::iter_from).
@@ -17,6 +17,49 @@ impl<'a> Iter<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
+    }
+
+    /// Where the next element is, if there is one.
+    #[inline]
+    #[must_use]
+    pub fn place(&self) -> At {
+        At(self.at)
+    }
+
+    /// Passes over so many elements, or all if there are fewer.
+    #[inline]
+    pub fn pass(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.at >= self.bytes.len() {
+                return;
+            }
+            self.at = behind(self.bytes, self.at);
+        }
+    }
+
+    /// Passes over so many elements at the end, or all if there are fewer.
+    #[inline]
+    pub fn pass_back(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.at >= self.bytes.len() {
+                return;
+            }
+            self.bytes = &self.bytes[..before(self.bytes, self.bytes.len())];
+        }
+    }
+
+    /// Begins at another element, which is no further than the end.
+    #[inline]
+    #[must_use]
+    pub fn starting_at(&self, at: At) -> Self {
+        Self { bytes: self.bytes, at: at.0 }
+    }
+
+    /// Where what is left ends.
+    #[inline]
+    #[must_use]
+    pub fn end(&self) -> At {
+        At(self.bytes.len())
     }
 }
 

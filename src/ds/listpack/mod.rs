@@ -153,6 +153,28 @@ impl Listpack {
         self.insert(self.end(), &Element::int(int));
     }
 
+    /// Appends elements, for which the allocation grows once at most.
+    pub fn extend<'a>(&mut self, items: impl Iterator<Item = Item<'a>> + Clone) {
+        let room: usize = items.clone().map(Item::size_max).sum();
+        let mut at = self.end();
+        if at + room + 1 > self.bytes.len() {
+            self.reallocate(at + room + 1);
+        }
+        let mut count = self.count();
+        for item in items {
+            let element = match item {
+                Item::Int(int) => Element::int(int),
+                Item::Bytes(text) => Element::new(text),
+            };
+            let size = element.size();
+            element.write(&mut self.bytes[at..at + size]);
+            at += size;
+            count = count.saturating_add(1);
+        }
+        self.bytes[at] = END;
+        self.set_head(at + 1, count);
+    }
+
     /// Puts an element before all others.
     #[inline]
     pub fn push_front(&mut self, text: &[u8]) {
@@ -522,6 +544,16 @@ impl<'a> Item<'a> {
         match self {
             Self::Int(int) => i64_len(int),
             Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    /// Bytes that it takes at most as an element: those of a string, for no integer takes more than
+    /// its text would.
+    #[inline]
+    fn size_max(self) -> usize {
+        match self {
+            Self::Int(int) => Element::int(int).size(),
+            Self::Bytes(text) => element::string_size(text.len()),
         }
     }
 

@@ -457,3 +457,32 @@ proptest! {
         exercise(&bytes);
     }
 }
+
+#[test]
+fn extending_gives_the_bytes_of_pushing_one_by_one() {
+    let texts = borders();
+    let mut at_once = Listpack::new();
+    at_once.push_back(b"first");
+    let items = texts.iter().map(|text| Item::Bytes(text));
+    at_once.extend(items.chain([Item::Int(7), Item::Int(i64::MIN)]));
+    let mut model = vec![b"first".to_vec()];
+    model.extend(texts);
+    model.extend([b"7".to_vec(), i64::MIN.to_string().into_bytes()]);
+    check(&at_once, &model);
+    assert_eq!(at_once, listpack_of(&model));
+}
+
+#[test]
+fn elements_are_passed_over_at_both_ends() {
+    let listpack = listpack_of(&["a", "1000", "c", "d"]);
+    let mut iter = listpack.iter();
+    iter.pass(1);
+    assert_eq!(listpack.get(iter.place()), Item::Int(1000));
+    iter.pass_back(1);
+    let rest = iter.starting_at(listpack.first().unwrap());
+    assert_eq!(rest.map(Item::to_vec).collect::<Vec<_>>(), [&b"a"[..], b"1000", b"c"]);
+    assert_eq!(listpack.get(iter.end()), Item::Bytes(b"d"));
+    iter.pass(9);
+    iter.pass_back(9);
+    assert_eq!(iter.next(), None);
+}

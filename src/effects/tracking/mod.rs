@@ -160,6 +160,7 @@ impl TrackingIndex {
             match change.event.class {
                 EventClass::KeyMiss
                 | EventClass::New
+                | EventClass::Reading
                 | EventClass::Overwritten
                 | EventClass::TypeChanged
                 | EventClass::Database => {}

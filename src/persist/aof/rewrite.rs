@@ -1,5 +1,7 @@
 //! A data set as commands: the base of a log that is to be readable throughout, `aof-use-rdb-preamble no`.
 
+mod stream;
+
 use crate::resp::request::{push_command, push_head, push_word};
 use crate::stdx::num::f64_shortest_text;
 use crate::types::{Collection, Entry, Hash, List, Set, Str, Value, View, Zset};
@@ -36,6 +38,7 @@ fn collection(out: &mut Vec<u8>, key: &[u8], value: &Value) {
         View::Set(value) => set(out, key, value),
         View::Hash(value) => hash(out, key, value),
         View::Zset(value) => zset(out, key, value),
+        View::Stream(value) => stream::rewrite(out, key, value),
     }
 }
 

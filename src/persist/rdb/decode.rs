@@ -230,7 +230,11 @@ impl<'a> Decoder<'a> {
         Ok(Prefix::Length(len))
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
+    /// Reads so many bytes.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
         let Some((&array, rest)) = self.rest.split_first_chunk() else {
             self.missing = N - self.rest.len();
             return Err(self.corrupt(EARLY_END));

@@ -117,6 +117,11 @@ impl<'a> Encoder<'a> {
         self.out.extend_from_slice(compressed);
     }
 
+    /// Writes bytes as they are, without a length.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     /// Writes a number of eight bytes, little-endian.
     pub fn u64_le(&mut self, number: u64) {
         self.out.extend_from_slice(&number.to_le_bytes());

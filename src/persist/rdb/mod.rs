@@ -52,6 +52,7 @@ mod load;
 pub mod object;
 pub mod pieces;
 mod save;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod ziplist;

@@ -73,6 +73,7 @@ pub(super) fn form_name(kind: u8) -> &'static str {
         of::ZSET_LISTPACK => "Zset listpack",
         of::LIST_QUICKLIST_2 => "Quicklist listpack",
         of::SET_LISTPACK => "Set listpack",
+        of::STREAM | of::STREAM_2 | of::STREAM_3 => "Stream listpack",
         _ => "Value",
     }
 }

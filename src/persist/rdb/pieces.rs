@@ -8,8 +8,9 @@ use super::encode::Encoder;
 use super::is_of_valkey;
 use super::object::type_byte;
 use super::save::{FIRST_WITH_LISTPACKS, START_OF_TIME, field as save_field, item, node};
+use super::stream::{self, Cursor};
 use crate::ds::entry::ValueRef;
-use crate::types::{Collection, Entry, Hash, List, ListForm, Set, SetForm, View, Zset};
+use crate::types::{Collection, Entry, Hash, List, ListForm, Set, SetForm, Stream, View, Zset};
 use bytes::Bytes;
 
 /// Values with more elements are big, and pieces have about so many.
@@ -35,6 +36,8 @@ enum Left {
     Scan(u64),
     /// So many elements of a sorted set, the lowest.
     Lowest(usize),
+    /// A stream from here on.
+    Stream(Cursor),
     /// A string, of which there is a copy so far.
     Text(Vec<u8>),
 }
@@ -68,6 +71,7 @@ pub fn is_big(entry: &Entry, version: u16) -> bool {
             usual && hash.as_listpack().is_none() && value.elements() > Some(ELEMENTS)
         }
         View::Zset(zset) => zset.as_listpack().is_none() && value.elements() > Some(ELEMENTS),
+        View::Stream(it) => stream::is_big(it, ELEMENTS),
     }
 }
 
@@ -96,6 +100,7 @@ impl Pieces {
             View::Set(set) => self.set(entry.key(), set, out),
             View::Hash(hash) => self.hash(entry.key(), hash, out),
             View::Zset(zset) => self.zset(entry.key(), zset, out),
+            View::Stream(stream) => self.stream(entry.key(), stream, out),
         }
     }
 
@@ -172,6 +177,20 @@ impl Pieces {
         }
         self.0 = Left::Lowest(next);
         if next > 0 { Piece::More } else { Piece::Last }
+    }
+
+    fn stream(&mut self, key: &[u8], it: &Stream, out: &mut Encoder<'_>) -> Piece {
+        let from = match std::mem::replace(&mut self.0, Left::All) {
+            Left::Stream(cursor) => cursor,
+            _ => {
+                begin(stream::type_of(out.version()), key, out);
+                stream::begin(it, out)
+            }
+        };
+        let cursor = stream::go_on(from, it, ELEMENTS, out);
+        let piece = if cursor == Cursor::End { Piece::Last } else { Piece::More };
+        self.0 = Left::Stream(cursor);
+        piece
     }
 
     /// Where a scan goes on; `head` is written before it begins.

@@ -9,6 +9,7 @@
 use super::encode::Encoder;
 use super::is_of_valkey;
 use super::object::{Saved, container, type_byte};
+use super::stream;
 use super::ziplist::ziplist;
 use crate::ds::listpack::{Item, Listpack};
 use crate::ds::quicklist::{NodeBytes, NodeRef, Quicklist};
@@ -43,6 +44,10 @@ pub(super) fn save(value: Saved<'_>, key: Option<&[u8]>, out: &mut Encoder<'_>) 
             View::Set(value) => set(value, out),
             View::Hash(value) => hash(value, out),
             View::Zset(value) => zset(value, out),
+            View::Stream(value) => {
+                out.begin(stream::type_of(out.version()));
+                stream::whole(value, out);
+            }
         },
     }
 }

@@ -63,6 +63,7 @@ fn texts(value: &Value) -> Vec<Vec<u8>> {
             })
             .collect::<Vec<_>>(),
         View::Raw(_) | View::Shared(_) => Vec::new(),
+        View::Stream(stream) => return vec![format!("{stream:?}").into_bytes()],
     };
     texts.sort();
     texts

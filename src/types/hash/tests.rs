@@ -23,6 +23,8 @@ fn limits() -> Limits {
         zset_max_listpack_entries: 0,
         zset_max_listpack_value: 0,
         hll_sparse_max_bytes: 0,
+        stream_node_max_bytes: 4096,
+        stream_node_max_entries: 100,
         seed: Seed::new(1, 2),
     }
 }

@@ -19,6 +19,8 @@ fn limits() -> Limits {
         zset_max_listpack_entries: 128,
         zset_max_listpack_value: 64,
         hll_sparse_max_bytes: 3000,
+        stream_node_max_bytes: 4096,
+        stream_node_max_entries: 100,
         seed: Seed::new(1, 2),
     }
 }

@@ -17,6 +17,8 @@ fn limits(entries: usize, value: usize) -> Limits {
         zset_max_listpack_entries: entries,
         zset_max_listpack_value: value,
         hll_sparse_max_bytes: 3000,
+        stream_node_max_bytes: 4096,
+        stream_node_max_entries: 100,
         seed: Seed::new(1, 2),
     }
 }

@@ -24,8 +24,6 @@ pub enum Fault {
     EarlyEnd,
     /// A section, or a value's type, that is not known here.
     Unknown(u8),
-    /// A stream, which cannot be held yet.
-    Stream(u8),
     /// A library of functions as a release candidate of Redis 7.0 wrote it.
     EarlyFunction,
     /// Data of a module: its value where there is a type byte, else beside the keys.
@@ -41,7 +39,6 @@ impl fmt::Display for Fault {
             Self::Corrupt(what) => f.write_str(what),
             Self::EarlyEnd => f.write_str("the file ends inside the section"),
             Self::Unknown(byte) => write!(f, "unknown type or opcode {byte}"),
-            Self::Stream(kind) => write!(f, "a stream (type {kind}), which is not supported yet"),
             Self::EarlyFunction => f.write_str("functions in the form before release (opcode 246)"),
             Self::Module { name, version, kind: Some(kind) } => {
                 write!(f, "a value of the module {name}, encoding {version} (type {kind})")

@@ -25,6 +25,17 @@ pub(super) enum Part {
 
 use Part::{Bytes, Each, Length, Score, Text};
 
+/// The nodes of a stream.
+const NODES: Part = Each(&[Text, Text]);
+/// What pends in a group.
+const PENDING: Part = Each(&[Bytes(16), Bytes(8), Length]);
+/// The groups of the three forms of streams.
+const GROUPS: Part = Each(&[Text, Length, Length, PENDING, Each(&[Text, Bytes(8), IDS])]);
+const GROUPS_2: Part = Each(&[Text, Length, Length, Length, PENDING, Each(&[Text, Bytes(8), IDS])]);
+const GROUPS_3: Part =
+    Each(&[Text, Length, Length, Length, PENDING, Each(&[Text, Bytes(16), IDS])]);
+const IDS: Part = Each(&[Bytes(16)]);
+
 /// The parts of the section that begins with this byte, in a file of this version; `None` for one that
 /// is not known.
 pub(super) fn parts(first: u8, version: u16) -> Option<&'static [Part]> {
@@ -43,6 +54,13 @@ pub(super) fn parts(first: u8, version: u16) -> Option<&'static [Part]> {
         of::HASH_LISTPACK_EX_PRE => &[Text, Text],
         of::HASH_METADATA_PRE if is_of_valkey(version) => &[Text, Each(&[Text, Text, Bytes(8)])],
         of::HASH_METADATA_PRE => &[Text, Each(&[Length, Text, Text])],
+        of::STREAM => &[Text, NODES, Length, Length, Length, GROUPS],
+        of::STREAM_2 => {
+            &[Text, NODES, Length, Length, Length, Length, Length, Length, Length, Length, GROUPS_2]
+        }
+        of::STREAM_3 => {
+            &[Text, NODES, Length, Length, Length, Length, Length, Length, Length, Length, GROUPS_3]
+        }
         opcode::AUX => &[Text, Text],
         opcode::FUNCTION => &[Text],
         opcode::SELECT_DB | opcode::IDLE => &[Length],

@@ -460,9 +460,6 @@ impl Known {
                 let id = input.length()? as u64;
                 return Err(Refused::Fault(Fault::module(id, Some(kind))));
             }
-            type_byte::STREAM | type_byte::STREAM_2 | type_byte::STREAM_3 => {
-                return Err(Refused::Fault(Fault::Stream(kind)));
-            }
             _ if parts(kind, self.version).is_none() => {
                 return Err(Refused::Fault(Fault::Unknown(kind)));
             }

@@ -170,8 +170,6 @@ fn what_a_later_server_wrote_is_refused_by_name() {
     for (sections, expected) in [
         (&b"\x63abc"[..], Fault::Unknown(0x63)),
         (b"\xf3abc", Fault::Unknown(243)),
-        (b"\x0f\x01s", Fault::Stream(15)),
-        (b"\x15\x01s", Fault::Stream(21)),
         (b"\xf6", Fault::EarlyFunction),
     ] {
         assert_eq!(fault(&file(12, sections)), (at, expected));
