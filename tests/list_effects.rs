@@ -54,7 +54,7 @@ fn what_need_not_wait_is_fed_as_its_plain_twin() {
         ("RPUSH l a b c d e f", "RPUSH l a b c d e f"),
         ("BLPOP nosuch l 0", "LPOP l"),
         ("BRPOP l 0", "RPOP l"),
-        ("BLMOVE l m LEFT RIGHT 0", "LMOVE l m LEFT RIGHT"),
+        ("BLMOVE l m LEFT RIGHT 0", "LMOVE l m left right"),
         ("BRPOPLPUSH l m 0", "RPOPLPUSH l m"),
         ("BLMOVEM l m LEFT RIGHT 0", "LMOVEM l m LEFT RIGHT"),
         ("BLMOVEM m l LEFT RIGHT 0 EXACTLY 2 OBO", "LMOVEM m l LEFT RIGHT EXACTLY 2 OBO"),

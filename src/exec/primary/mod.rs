@@ -18,7 +18,8 @@ const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 /// Replicas are told what came to the stream in this turn.
 pub fn end_turn(s: &mut Server) {
-    if s.repl.wants_acks && s.repl.is_primary() {
+    // While clients are paused nothing is added to the stream.
+    if s.repl.wants_acks && s.repl.is_primary() && !s.pause.is_on(s.now_ms()) {
         s.repl.wants_acks = false;
         append(s, GETACK);
     }
