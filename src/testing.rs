@@ -2,7 +2,7 @@
 
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
-use crate::effects::{Action, Feed, Op};
+use crate::effects::{Action, Connect, Feed, Op};
 use crate::exec::aof_load::{self, Player};
 use crate::exec::load::Slice;
 use crate::exec::primary::{self, sync};
@@ -43,6 +43,8 @@ pub struct InProcess {
     writer_waits: bool,
     /// Snapshots that begin are left to the test.
     holds_snapshots: bool,
+    /// Connections to a primary that were asked for.
+    connects: Vec<Connect>,
 }
 
 impl InProcess {
@@ -64,6 +66,7 @@ impl InProcess {
             writer: None,
             writer_waits: false,
             holds_snapshots: false,
+            connects: Vec::new(),
         }
     }
 
@@ -109,6 +112,11 @@ impl InProcess {
     /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
     pub fn hold_snapshots(&mut self) {
         self.holds_snapshots = true;
+    }
+
+    /// Takes the connections to a primary that were asked for.
+    pub fn take_connects(&mut self) -> Vec<Connect> {
+        std::mem::take(&mut self.connects)
     }
 
     /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
@@ -261,6 +269,8 @@ impl InProcess {
                 Action::SnapshotEnded { number, result } => {
                     snapshot::ended(server, number, result);
                 }
+                Action::Connect(to) => self.connects.push(*to),
+                Action::RoleChanged => {}
                 Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));

@@ -64,8 +64,25 @@ pub enum Action {
     /// Save at once, if `save`, then load the file and answer the client.
     #[expect(missing_docs, reason = "told above")]
     Reload { client: ClientId, save: bool, how: Reload },
+    /// Connect to the primary, and serve the connection.
+    Connect(Box<Connect>),
+    /// The server has become a replica, or a primary.
+    RoleChanged,
     /// Die by a signal: DEBUG SEGFAULT.
     Crash,
+}
+
+/// Where a primary is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connect {
+    /// The attempt that it is for.
+    pub attempt: u64,
+    /// The host's name or address,
+    pub host: String,
+    /// and its port.
+    pub port: u16,
+    /// The address that the connection comes from; empty for any.
+    pub source: String,
 }
 
 /// How a file is loaded into a server that has keys.

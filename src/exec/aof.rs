@@ -198,6 +198,13 @@ fn begin(s: &mut Server) {
     begin_rewrite(s);
 }
 
+/// What is logged is of a history that has ended for this server; the next base is that of another.
+pub(super) fn end_for_sync(s: &mut Server) {
+    if s.persist.aof.state != State::Off {
+        end(s);
+    }
+}
+
 /// Ends the append-only file. What is written is synced first; replies that wait leave then.
 fn end(s: &mut Server) {
     let aof = &mut s.persist.aof;

@@ -119,12 +119,16 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     let dirty = s.keyspace.shared.dirty;
     let recorded = s.keyspace.shared.recorded();
     let begin = s.last_tick;
+    let lifted = s.keyspace.shared.keeps_expired() && lift(s, id, spec.flags.has(flag::WRITE));
     let outcome = match run {
         Run::Keys(f) => f(&mut s.keys_ctx(id, argv), argv),
         Run::Client(f) => f(&mut s.client_ctx(id), argv),
         Run::Server(f) => f(s, id, argv),
         Run::Container => unreachable!("the lookup answers a subcommand or an error"),
     };
+    if lifted {
+        s.keyspace.shared.lift_replica(false);
+    }
     let tick = s.timer.now();
     let nanos = s.timer.nanos(tick.wrapping_sub(begin));
     s.last_tick = tick;
@@ -157,6 +161,17 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     if s.effects.is_feeding() && !spec.flags.has(flag::COMPOSITE) {
         propagate(s, id, argv, dirty, recorded);
     }
+}
+
+/// A client that writes on a replica must not find keys past their deadline, though they are the primary's
+/// to remove: they make room for what it writes. Whether this is such a client.
+#[cold]
+fn lift(s: &mut Server, id: ClientId, writes: bool) -> bool {
+    let lifted = writes && s.keyspace.shared.waits_for_primary() && s.repl.link.client != Some(id);
+    if lifted {
+        s.keyspace.shared.lift_replica(true);
+    }
+    lifted
 }
 
 /// Runs the command of a client that waited for keys. It was counted and shown to monitors when it

@@ -1,8 +1,8 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
 use super::{
-    aof, blocked, call, evict_clients, limits, notable, pause, primary, save, settle, shutdown,
-    tracking,
+    aof, blocked, call, evict_clients, limits, link, notable, pause, primary, save, settle,
+    shutdown, tracking,
 };
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
@@ -44,6 +44,7 @@ pub fn expire(s: &mut Server) -> bool {
 pub fn next_deadline(s: &Server) -> Option<u64> {
     let on = s.active_expire && !s.keyspace.shared.keeps_expired();
     let expiry = s.keyspace.next_deadline().filter(|_| on);
+    let expiry = expiry.or_else(|| s.keyspace.next_own_deadline().filter(|_| s.active_expire));
     let waits = s.effects.blocked.next_deadline().into_iter().chain(aof::next_deadline(s));
     let waits = waits.chain(primary::wait::next_deadline(s));
     expiry.into_iter().chain(waits).min()
@@ -72,6 +73,7 @@ pub fn tick(s: &mut Server) {
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
     aof::tick(s);
+    link::tick(s);
     primary::tick::tick(s);
     look_at_clients(s, now);
     tracking::tick(s);

@@ -13,6 +13,7 @@ pub mod evict_clients;
 pub mod gate;
 pub mod held;
 pub mod limits;
+pub mod link;
 pub mod load;
 pub mod multi;
 pub mod notable;

@@ -17,7 +17,8 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::generic::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::server::COMMANDS,
-    &[super::multi::COMMANDS, super::persistence::COMMANDS, super::primary::commands::COMMANDS],
+    &[super::multi::COMMANDS, super::persistence::COMMANDS],
+    &[super::primary::commands::COMMANDS, super::link::command::COMMANDS],
     &[cmd::pubsub::COMMANDS],
 ];
 

@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::{Asked, Door, Room};
-use super::{load, save, sync};
+use super::{link, load, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -44,6 +44,8 @@ pub trait Process {
     /// # Errors
     /// It cannot be entered.
     fn enter_dir(&self, dir: &str) -> io::Result<String>;
+    /// The server is a replica now, or a primary.
+    fn role_changed(&self, server: &Server);
     /// The log file may have been moved away.
     fn reopen_log(&self);
     /// DEBUG SEGFAULT.
@@ -76,6 +78,7 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(hand_over_log(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
+    door.enter(exec::link::at_start);
     door.enter(|s| match s.config.appendonly {
         true => aof_load::at_start(s),
         false => exec::load::at_start(s),
@@ -139,6 +142,8 @@ async fn carry_out(
             Action::SnapshotEnded { number, result } => {
                 door.enter(|s| snapshot::ended(s, number, result));
             }
+            Action::Connect(to) => drop(tokio::task::spawn_local(link::run(door.clone(), *to))),
+            Action::RoleChanged => door.enter(|s| process.role_changed(s)),
             Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
             Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
             Action::Reload { client, save, how } => door.enter(|s| {

@@ -8,6 +8,7 @@ mod aof;
 mod connection;
 mod control;
 mod door;
+mod link;
 mod load;
 mod save;
 mod stream;

@@ -14,7 +14,7 @@ impl Repl {
                 out.put("role", "slave");
                 out.put("master_host", &primary.host);
                 out.put("master_port", primary.port);
-                self.link.info(out);
+                self.link.info(out, config, self.offset(), now_ms);
             }
         }
         out.put("connected_slaves", self.replicas.len());
@@ -73,7 +73,7 @@ impl Repl {
                 reply.bulk(b"slave");
                 reply.bulk(primary.host.as_bytes());
                 reply.int(i64::from(primary.port));
-                self.link.role(reply);
+                self.link.role(reply, self.offset());
             }
         }
     }

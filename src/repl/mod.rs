@@ -14,7 +14,7 @@
 
 mod backlog;
 mod info;
-mod link;
+pub mod link;
 mod replicas;
 
 pub use backlog::Backlog;
@@ -125,7 +125,10 @@ impl Repl {
 
     /// The database that a follower is in who begins at the present offset.
     pub fn stream_db(&self) -> u32 {
-        self.backlog.db().unwrap_or(0)
+        match self.role {
+            Role::Primary => self.backlog.db().unwrap_or(0),
+            Role::Replica(_) => self.link.db,
+        }
     }
 
     /// Begins a new history; the one before has no followers here.

@@ -29,7 +29,7 @@ impl Stats {
         out.put("instantaneous_ops_per_sec", self.rates.commands());
         out.put("total_net_input_bytes", self.net_in);
         out.put("total_net_output_bytes", self.net_out);
-        out.put("total_net_repl_input_bytes", 0);
+        out.put("total_net_repl_input_bytes", self.repl_in);
         out.put("total_net_repl_output_bytes", self.repl_out);
         self.rates.info(out);
         out.put("rejected_connections", self.connections_rejected);
@@ -37,7 +37,7 @@ impl Stats {
 
     /// Errors, reads and writes: the last part of section `stats`.
     pub fn work_info(&self, out: &mut Fields) {
-        out.put("unexpected_error_replies", 0);
+        out.put("unexpected_error_replies", self.unexpected_errors);
         out.put("total_error_replies", self.error_replies);
         out.put("dump_payload_sanitizations", 0);
         out.put("total_reads_processed", self.reads);
