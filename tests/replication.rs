@@ -3,6 +3,7 @@
 use larder::client::ClientId;
 use larder::config::Config;
 use larder::testing::InProcess;
+use std::sync::Arc;
 
 /// A primary with one ordinary client.
 struct Primary {
@@ -150,6 +151,27 @@ fn a_restart_leaves_followers_their_place() {
     let beyond = primary.offset() + 1;
     let (_, answer) = primary.follow(&format!("PSYNC {id} {beyond}"));
     assert!(!answer.contains("CONTINUE"), "what came since is not of the history before: {answer}");
+}
+
+#[test]
+fn what_expired_while_the_primary_was_gone_is_told_to_followers() {
+    let mut primary = Primary::default();
+    primary.follower();
+    primary.run("SET short 1 PX 10");
+    primary.run("SET long 1");
+    let (id, at) = (primary.id(), primary.offset());
+    primary.run("SAVE");
+    let disk = primary.server.disk().clone();
+    let config = Config { lazyfree_lazy_expire: true, ..Config::default() };
+    let mut server = InProcess::new(config, 2);
+    server.server().persist.disk = Arc::new(disk);
+    server.advance(50);
+    server.load().unwrap();
+    let client = server.connect();
+    let mut primary = Primary { server, client };
+    let (_, answer) = primary.follow(&format!("PSYNC {id} {}", at + 1));
+    let id = primary.id();
+    assert_eq!(answer, format!("+CONTINUE {id} {SELECT_0}*2 $6 UNLINK $5 short "));
 }
 
 #[test]
