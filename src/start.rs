@@ -326,6 +326,7 @@ fn facts(machine: &system::System, config_file: String, supervisor: Supervisor) 
             used_memory,
             rss: memory::rss,
             total_memory: memory::total_memory,
+            memory_limit: memory::memory_limit,
             allocator: allocator_figures,
             cpu: cpu_figures,
             purge: alloc::purge,

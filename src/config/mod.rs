@@ -19,6 +19,7 @@
 mod checks;
 mod limits;
 pub mod load;
+mod maxmemory;
 mod options;
 pub mod rewrite;
 pub mod special;
@@ -26,12 +27,13 @@ pub mod table;
 pub mod value;
 pub mod words;
 
+pub use maxmemory::MaxMemory;
 pub use options::Config;
 pub use table::{Effect, Flags, Row};
 pub use words::{
-    AclPubsubDefault, AppendFsync, DisklessLoad, EndpointType, EvictionPolicy, Guard, LogFormat,
-    LogLevel, OomScoreAdj, PropagationError, SanitizePayload, Supervised, SyslogFacility,
-    TlsAuthClients,
+    AclPubsubDefault, AppendFsync, Choice, DisklessLoad, EndpointType, EvictionPolicy, Guard,
+    LogFormat, LogLevel, OomScoreAdj, PropagationError, SanitizePayload, Supervised,
+    SyslogFacility, TlsAuthClients,
 };
 
 use crate::stdx::glob;

@@ -5,6 +5,7 @@
 //! paragraph to `redis.conf.example`.
 
 use super::checks;
+use super::maxmemory::MaxMemory;
 use super::special::{
     BindList, NotifyFlags, OutputLimits, Percentiles, PrimaryAddress, SavePoints, ShutdownOptions,
 };
@@ -297,35 +298,35 @@ options! {
     // Memory.
 
     /// Bytes that data may take; 0 for no bound.
-    maxmemory: u64 = 0;
-    "maxmemory", memory(0, u64::MAX), [], Later;
+    maxmemory: MaxMemory = MaxMemory::Bytes(0);
+    "maxmemory", Rule::Special, [], Now;
     /// Which keys go when it is reached.
     maxmemory_policy: EvictionPolicy = EvictionPolicy::Noeviction;
-    "maxmemory-policy", WORD, [], Later;
+    "maxmemory-policy", WORD, [], Now;
     /// Keys compared for each that goes.
     maxmemory_samples: u32 = 5;
-    "maxmemory-samples", int(1, INT_MAX), [], Later;
+    "maxmemory-samples", int(1, INT_MAX), [], Now;
     /// How much time eviction may take, from 0 for little to 100 for any.
     maxmemory_eviction_tenacity: u32 = 10;
-    "maxmemory-eviction-tenacity", int(0, 100), [], Later;
+    "maxmemory-eviction-tenacity", int(0, 100), [], Now;
     /// Whether a replica leaves eviction to its primary.
     replica_ignore_maxmemory: bool = true;
-    "replica-ignore-maxmemory" | "slave-ignore-maxmemory", BOOL, [], Later;
+    "replica-ignore-maxmemory" | "slave-ignore-maxmemory", BOOL, [], Now;
     /// How many hits bring an LFU counter up.
     lfu_log_factor: u32 = 10;
-    "lfu-log-factor", COUNT, [], Later;
+    "lfu-log-factor", COUNT, [], Now;
     /// Minutes after which an LFU counter falls by one.
     lfu_decay_time: u32 = 1;
-    "lfu-decay-time", COUNT, [], Later;
+    "lfu-decay-time", COUNT, [], Now;
     /// How hard deadlines are looked for, from 1 to 10.
     active_expire_effort: u32 = 1;
     "active-expire-effort", int(1, 10), [], Never;
     /// Whether hash tables are rehashed in idle time.
     activerehashing: bool = true;
     "activerehashing", BOOL, [], Now;
-    /// Whether evicted values are freed in the background.
+    /// Whether evicted keys are propagated as UNLINK.
     lazyfree_lazy_eviction: bool = false;
-    "lazyfree-lazy-eviction", BOOL, [], Never;
+    "lazyfree-lazy-eviction", BOOL, [], Now;
     /// Whether expired values are freed in the background.
     lazyfree_lazy_expire: bool = false;
     "lazyfree-lazy-expire", BOOL, [], Now;

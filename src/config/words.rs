@@ -158,12 +158,16 @@ words! {
         VolatileRandom = "volatile-random",
         /// Keys with the nearest deadline.
         VolatileTtl = "volatile-ttl",
+        /// Keys with a deadline that were not changed for longest.
+        VolatileLrm = "volatile-lrm",
         /// Least recently used keys.
         AllkeysLru = "allkeys-lru",
         /// Least frequently used keys.
         AllkeysLfu = "allkeys-lfu",
         /// Random keys.
         AllkeysRandom = "allkeys-random",
+        /// Keys that were not changed for longest.
+        AllkeysLrm = "allkeys-lrm",
         /// None: writes that need memory are refused.
         Noeviction = "noeviction",
     }
@@ -247,6 +251,43 @@ impl RdbVersion {
             Self::V12 => 12,
             Self::V80 => 80,
         }
+    }
+}
+
+/// By what the keys that go are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// None goes.
+    Nothing,
+    /// The least recently used.
+    Lru,
+    /// The least recently changed.
+    Lrm,
+    /// The least frequently used.
+    Lfu,
+    /// Any.
+    Random,
+    /// The nearest deadline.
+    Ttl,
+}
+
+impl EvictionPolicy {
+    /// By what keys are chosen.
+    pub fn choice(self) -> Choice {
+        match self {
+            Self::Noeviction => Choice::Nothing,
+            Self::AllkeysLru | Self::VolatileLru => Choice::Lru,
+            Self::AllkeysLrm | Self::VolatileLrm => Choice::Lrm,
+            Self::AllkeysLfu | Self::VolatileLfu => Choice::Lfu,
+            Self::AllkeysRandom | Self::VolatileRandom => Choice::Random,
+            Self::VolatileTtl => Choice::Ttl,
+        }
+    }
+
+    /// Whether only keys with a deadline go.
+    pub fn spares_persistent(self) -> bool {
+        use EvictionPolicy::{VolatileLfu, VolatileLrm, VolatileLru, VolatileRandom, VolatileTtl};
+        matches!(self, VolatileLfu | VolatileLrm | VolatileLru | VolatileRandom | VolatileTtl)
     }
 }
 

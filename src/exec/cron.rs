@@ -1,7 +1,7 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
 use super::{
-    aof, blocked, call, evict_clients, limits, link, notable, pause, primary, save, settle,
+    aof, blocked, call, evict, evict_clients, limits, link, notable, pause, primary, save, settle,
     shutdown, tracking,
 };
 use crate::client::{ClientId, Closing, Kind};
@@ -57,6 +57,11 @@ pub fn rehash(s: &mut Server) -> bool {
     s.keyspace.rehash(buckets) && buckets > 0
 }
 
+/// Evicts keys where commands have not made room enough; true while there is more to do.
+pub fn evict(s: &mut Server) -> bool {
+    !s.pause_cron && evict::slice(s)
+}
+
 /// What is looked at several times a second.
 pub fn tick(s: &mut Server) {
     if s.pause_cron {
@@ -72,12 +77,29 @@ pub fn tick(s: &mut Server) {
     stats.rates.sample(now, totals);
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
+    look_at_memory(s, now);
     aof::tick(s);
     link::tick(s);
     primary::tick::tick(s);
     look_at_clients(s, now);
     tracking::tick(s);
     save::tick(s);
+}
+
+/// Follows the memory that there is, once a second: somebody may give the control group more or less.
+fn look_at_memory(s: &mut Server, now: u64) {
+    let keys = s.keyspace.total_keys();
+    s.keyspace.shared.set_turnover(keys);
+    if s.config.maxmemory.is_relative() && now % 1000 < 1000 / u64::from(s.config.hz.max(1)) {
+        let before = s.maxmemory;
+        s.follow_memory();
+        if s.maxmemory != before {
+            tracing::info!(
+                "The memory that there is has changed: maxmemory is {} now",
+                s.maxmemory
+            );
+        }
+    }
 }
 
 /// Closes clients that are to go, though nothing happens on their connections. Each one's turn to be

@@ -1,19 +1,21 @@
 //! `maxmemory-clients`: where clients together hold too much, those that hold most are closed.
 
 use crate::client::{ClientId, Closing, Session};
+use crate::resp::Out;
 use crate::server::Server;
 
 /// Bytes that all clients may hold together; 0 is no limit.
 #[inline]
 fn limit(s: &Server) -> u64 {
-    s.config.maxmemory_clients.bytes(s.config.maxmemory)
+    s.config.maxmemory_clients.bytes(s.maxmemory)
 }
 
-/// A client's turn is over. What it is to be sent has not been tried to be sent yet.
+/// A client's turn is over. What it is to be sent has not been tried to be sent yet; of its input so many
+/// bytes are kept, which it does not hold at the moment.
 #[inline]
-pub fn end_turn(s: &mut Server, id: ClientId) {
+pub fn end_turn(s: &mut Server, id: ClientId, kept: usize) {
     if is_on(s) {
-        s.clients.measure(id, |session| session.memory() - session.out.memory());
+        s.clients.measure(id, |session| session.memory() - session.out.memory() + kept);
         evict(s, Some(id));
     }
 }
@@ -29,6 +31,16 @@ pub fn input_grew(s: &mut Server, id: ClientId, held: usize) -> bool {
         evict(s, Some(id));
     }
     s.clients.get(id).is_some_and(|session| session.closing != Some(Closing::Now))
+}
+
+/// Before keys have to go, clients that together hold too much go, what the current one is about to be sent
+/// included; whether it may go on.
+pub fn before_keys(s: &mut Server, current: ClientId) -> bool {
+    if is_on(s) {
+        s.clients.measure(current, Session::memory);
+        evict(s, Some(current));
+    }
+    s.clients.running(current).closing != Some(Closing::Now)
 }
 
 /// A client's output waits: counted, and acted upon where a turn ends.
@@ -70,6 +82,9 @@ fn evict(s: &mut Server, current: Option<ClientId>) {
         }
         session.close(Closing::Now);
         session.wake();
+        // What it holds is needed now, not when its connection comes to its end.
+        session.out = Out::default();
+        session.query.buf = Vec::new();
         tracing::debug!(
             "Evicting client: id={} addr={} tot-mem={counted}",
             session.number,

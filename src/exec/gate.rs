@@ -1,6 +1,6 @@
 //! May it run now? The gates a command passes, in order; exceptions are flags of its row.
 
-use super::{multi, save};
+use super::{evict, multi, save};
 use crate::client::{ClientId, Kind};
 use crate::config::Guard;
 use crate::resp::{Argv, CmdError, Resp};
@@ -27,6 +27,7 @@ pub fn check(
         return Err(CmdError::code("NOAUTH Authentication required."));
     }
     protected(s, id, spec)?;
+    evict::gate(s, id, spec)?;
     saved(s, spec)?;
     if s.persist.aof.refuses {
         log_failing(s, id, spec)?;

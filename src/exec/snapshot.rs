@@ -2,7 +2,7 @@
 
 use super::primary::sync;
 use super::{aof, held, save};
-use crate::config::{Config, EvictionPolicy};
+use crate::config::{Choice, Config};
 use crate::effects::Action;
 use crate::keyspace::Reading;
 use crate::persist::aof::log;
@@ -49,11 +49,11 @@ pub fn begin(s: &mut Server, job: Job) -> Result<u64, Busy> {
         return Err(Busy);
     }
     let epoch = s.persist.snapshots.next_epoch();
-    let now_ms = s.now_ms();
     let head = head(s, job.purpose, job.format);
+    let access = s.keyspace.shared.access.clone();
     let (out, parts) = mpsc::channel::<Part>();
     let databases = s.keyspace.len() as u32;
-    let snapshot = Snapshot::new(epoch, job.format, now_ms, head, databases, out)
+    let snapshot = Snapshot::new(epoch, job.format, access, head, databases, out)
         .for_version(s.config.rdb_version.number());
     let in_flight = snapshot.in_flight();
     s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
@@ -220,10 +220,9 @@ fn facts(s: &Server, purpose: Purpose) -> Vec<u8> {
 
 /// What is told of each key's use: what `maxmemory-policy` goes by.
 pub fn usage(config: &Config) -> Usage {
-    use EvictionPolicy::{AllkeysLfu, AllkeysLru, VolatileLfu, VolatileLru};
-    match config.maxmemory_policy {
-        AllkeysLru | VolatileLru => Usage::Idle,
-        AllkeysLfu | VolatileLfu => Usage::Frequency,
-        _ => Usage::None,
+    match config.maxmemory_policy.choice() {
+        Choice::Lru | Choice::Lrm => Usage::Idle,
+        Choice::Lfu => Usage::Frequency,
+        Choice::Random | Choice::Ttl | Choice::Nothing => Usage::None,
     }
 }

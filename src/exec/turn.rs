@@ -68,7 +68,7 @@ pub fn run(s: &mut Server, id: ClientId, input: &[u8], scratch: &mut Scratch) ->
     let result = run_commands(s, id, input, scratch, began);
     tracking::end_turn(s, Some(id));
     limits::end_turn(s, id);
-    evict_clients::end_turn(s, id);
+    evict_clients::end_turn(s, id, input.len() - result.0);
     s.clients.running(id).query.running = 0;
     scratch.spans.shrink_to(SPANS_KEPT);
     s.stats.turns += 1;

@@ -71,6 +71,8 @@ impl EventClass {
 impl Event {
     /// A key expired.
     pub const EXPIRED: Self = Self { name: "expired", class: EventClass::Expired };
+    /// A key had to go for its memory.
+    pub const EVICTED: Self = Self { name: "evicted", class: EventClass::Evicted };
     /// Fields of a hash expired.
     pub const HEXPIRED: Self = Self::hash("hexpired");
     /// A key was removed.

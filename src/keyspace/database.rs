@@ -1,6 +1,6 @@
 //! One numbered database: its dict and its deadlines.
 
-use crate::ds::deadlines::Deadlines;
+use super::volatile::Volatile;
 use crate::ds::dict::{Dict, DictStats, Husk};
 use crate::stdx::hash::Seed;
 use crate::types::Entry;
@@ -9,12 +9,12 @@ use crate::types::Entry;
 #[derive(Debug)]
 pub struct Database {
     pub(super) dict: Dict<Entry>,
-    pub(super) deadlines: Deadlines,
+    pub(super) deadlines: Volatile,
 }
 
 impl Database {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { dict: Dict::new(seed), deadlines: Deadlines::new() }
+        Self { dict: Dict::new(seed), deadlines: Volatile::default() }
     }
 
     /// Number of keys.
@@ -29,7 +29,7 @@ impl Database {
 
     /// Number of keys with a deadline.
     pub fn volatile(&self) -> usize {
-        self.deadlines.len()
+        self.deadlines.keys()
     }
 
     /// The next deadline, ms since the epoch.

@@ -1,11 +1,11 @@
 //! One command's view of one database.
 
 use super::place::Place;
-use super::{Database, Edit, Event, Held, Keyspace, Lfu, Shared, Vacancy};
+use super::{Access, Database, Edit, Event, Held, Keyspace, Vacancy};
 use crate::ds::dict::{OccupiedSlot, Slot};
 use crate::ds::entry::NewValue;
 use crate::resp::CmdError;
-use crate::types::{self, Collection, Entry, Str, Text, Type, new_string};
+use crate::types::{Collection, Entry, Str, Text, Type, new_string};
 
 /// How reading a key changes its access clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,6 +119,13 @@ impl<'a> Db<'a> {
         self.fetch_touching(key, Touch::Leave)
     }
 
+    /// Like [`Db::fetch_untouched`], for what is told of an entry's use.
+    pub fn look_at<R>(&mut self, key: &[u8], look: impl FnOnce(&Entry, &Access) -> R) -> Option<R> {
+        self.fetch_untouched(key)?;
+        let entry = self.peek(key)?;
+        Some(look(entry, &self.keyspace.shared.access))
+    }
+
     /// Like [`Db::fetch`], moving the access clock whatever the client asked for.
     pub fn fetch_always(&mut self, key: &[u8]) -> Option<&Entry> {
         self.fetch_touching(key, Touch::Use)
@@ -131,7 +138,7 @@ impl<'a> Db<'a> {
             Some(slot) if !place.shared.is_over(slot.get()) => {
                 place.shared.stats.hits += 1;
                 let entry = slot.into_mut();
-                place.shared.touch(entry, touch);
+                place.shared.access.read(entry, touch);
                 Some(entry)
             }
             _ => {
@@ -260,7 +267,7 @@ impl<'a> Db<'a> {
             Slot::Vacant(slot) => Err(Vacancy::new(slot, place)),
             Slot::Occupied(slot) if !place.is_due(slot.get()) => {
                 let mut slot = slot;
-                place.shared.touch(slot.get_mut(), touch);
+                place.shared.access.edited(slot.get_mut(), touch);
                 Ok(Edit::new(slot, place))
             }
             Slot::Occupied(slot) => {
@@ -343,6 +350,12 @@ impl<'a> Db<'a> {
         place.expect_err("the caller made room for it").put(entry);
     }
 
+    /// The same for an entry that was another key's, or another database's: its uses count from now on.
+    pub fn adopt_as_new(&mut self, mut entry: Entry) {
+        entry.set_clock(self.keyspace.shared.access.new_clock());
+        self.adopt(entry);
+    }
+
     /// A change to `key` made by [`Db::adopt`] is complete: counted, and named for those who listen.
     pub fn done(&mut self, key: &[u8], event: Event) {
         let db = self.index;
@@ -363,12 +376,8 @@ impl<'a> Db<'a> {
     /// The access clock of a key that was last used so many seconds ago, or has this LFU counter;
     /// of one used just now if neither is known.
     pub fn access_clock(&self, idle_seconds: Option<i64>, frequency: Option<i64>) -> u32 {
-        let now = types::clock_seconds(self.clock_ms());
-        match (frequency, idle_seconds) {
-            (Some(counter), _) => Lfu::clock((counter & 0xff) as u32, self.clock_ms()),
-            (None, Some(idle)) => now.wrapping_sub(idle as u32) & types::CLOCK_MASK,
-            (None, None) => now,
-        }
+        let frequency = frequency.map(|counter| counter as u8);
+        self.keyspace.shared.access.clock_of(idle_seconds.map(i64::unsigned_abs), frequency)
     }
 
     /// The name of a key chosen evenly from all that are not past their deadline. Those drawn that
@@ -417,39 +426,4 @@ impl<'a> Db<'a> {
 #[inline]
 fn of_type<T: Collection>(entry: &Entry) -> Result<&T, CmdError> {
     entry.other().and_then(T::of).ok_or(CmdError::WrongType)
-}
-
-impl Shared {
-    /// Moves the access clock of an entry that was used.
-    #[inline]
-    fn touch(&mut self, entry: &mut Entry, touch: Touch) {
-        if touch == Touch::Leave {
-            return;
-        }
-        let clock = match self.lfu {
-            None => types::clock_seconds(self.clock_ms()),
-            Some(lfu) => lfu.used(entry.clock(), self.clock_ms(), self.chance()),
-        };
-        // An entry that is read over and over is not written to each time.
-        if entry.clock() != clock {
-            entry.set_clock(clock);
-        }
-    }
-
-    /// The access clock of a new entry.
-    #[inline]
-    pub(super) fn new_clock(&self) -> u32 {
-        match self.lfu {
-            None => types::clock_seconds(self.clock_ms()),
-            Some(_) => Lfu::start(self.clock_ms()),
-        }
-    }
-
-    /// A random number for the access counters, whose quality matters little (xorshift).
-    fn chance(&mut self) -> u32 {
-        self.chance_state ^= self.chance_state << 13;
-        self.chance_state ^= self.chance_state >> 7;
-        self.chance_state ^= self.chance_state << 17;
-        (self.chance_state >> 32) as u32
-    }
 }

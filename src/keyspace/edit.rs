@@ -52,7 +52,8 @@ impl<'d> Edit<'d> {
     pub(super) fn of_new(vacancy: Vacancy<'d>, key: &[u8], value: Value) -> Self {
         let Vacancy { slot, place } = vacancy;
         let mut entry = Entry::new(key, NewValue::Other(value), None);
-        entry.set_clock(place.shared.new_clock());
+        entry.set_clock(place.shared.access.new_clock());
+        place.shared.access.ticks_mut().key_came();
         place.shared.before_insert(&mut entry);
         let slot = slot.insert_keeping_place(entry);
         Self { slot, place, shown: true, fields_due: None, is_new: true, touched: Untold(true) }
@@ -252,7 +253,7 @@ impl<'d> Edit<'d> {
         let Self { slot, mut place, shown, fields_due, mut touched, .. } = self;
         touched.0 = false;
         if shown {
-            place.move_deadline(fields_due, next_field_deadline(slot.get()));
+            place.move_field_deadline(fields_due, next_field_deadline(slot.get()));
         }
         let (entry, _) = place.remove(slot, shown);
         (entry, place)
@@ -272,7 +273,7 @@ impl<'d> Edit<'d> {
         if !self.shown {
             return;
         }
-        self.place.move_deadline(self.fields_due, next_field_deadline(self.slot.get()));
+        self.place.move_field_deadline(self.fields_due, next_field_deadline(self.slot.get()));
     }
 
     /// The entry, about to change: the snapshot sees it as it was.
@@ -319,7 +320,8 @@ impl<'d> Vacancy<'d> {
         times: u64,
     ) {
         let mut entry = Entry::new(key, value, deadline);
-        entry.set_clock(self.place.shared.new_clock());
+        entry.set_clock(self.place.shared.access.new_clock());
+        self.place.shared.access.ticks_mut().key_came();
         let (key, place) = self.put(entry);
         place.shared.dirty += times;
         place.shared.tell(place.db, key, event);
@@ -330,7 +332,7 @@ impl<'d> Vacancy<'d> {
         let Self { slot, mut place } = self;
         place.shared.before_insert(&mut entry);
         place.move_deadline(None, entry.deadline());
-        place.move_deadline(None, next_field_deadline(&entry));
+        place.move_field_deadline(None, next_field_deadline(&entry));
         let key = slot.insert(entry).key();
         place.shared.tell(place.db, key, Event::NEW);
         (key, place)

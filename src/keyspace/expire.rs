@@ -37,7 +37,7 @@ impl Keyspace {
     /// Removes the first key of a database, if its time is over, or up to `max` of its fields; how many
     /// of either. `key` is room to copy its name to.
     fn expire_first(&mut self, index: usize, key: &mut Vec<u8>, max: usize) -> usize {
-        let Self { dbs, shared } = self;
+        let Self { dbs, shared, .. } = self;
         let Database { dict, deadlines } = &mut dbs[index];
         let Some((deadline, tag)) = deadlines.first().filter(|(at, _)| *at <= shared.now_ms) else {
             return 0;

@@ -22,18 +22,19 @@ impl Keyspace {
 impl KeyspaceStats {
     /// Their lines of section `stats`. A key leaves when its time is over, so none is ever stale,
     /// and no cycle runs out of time.
-    pub fn info(&self, out: &mut Fields, expire_nanos: u64, evicted_clients: u64) {
+    pub fn info(&self, out: &mut Fields, now_us: u64, expire_nanos: u64, evicted_clients: u64) {
         out.put("expired_subkeys", self.expired_fields);
         out.put("expired_keys", self.expired);
         out.ratio("expired_stale_perc", 0.0);
         out.put("expired_time_cap_reached_count", 0);
         out.put("expired_late_ms_max", self.expired_late_ms_max);
         out.put("expire_cycle_cpu_milliseconds", expire_nanos / 1_000_000);
-        out.put("evicted_keys", 0);
+        out.put("evicted_keys", self.evicted);
         out.put("evicted_clients", evicted_clients);
-        let none =
-            ["evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"];
-        out.all(&none, 0);
+        out.put("evicted_scripts", 0);
+        let over_us = self.over_since_us.map_or(0, |since| now_us.saturating_sub(since));
+        out.put("total_eviction_exceeded_time", (self.over_us + over_us) / 1000);
+        out.put("current_eviction_exceeded_time", over_us / 1000);
         out.put("keyspace_hits", self.hits);
         out.put("keyspace_misses", self.misses);
     }

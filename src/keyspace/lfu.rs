@@ -1,5 +1,5 @@
-//! The access counter of the LFU policies: 16 bits of minutes and an 8-bit logarithmic counter, in
-//! the entry's access clock.
+//! The access counter of the LFU policies: 16 bits that tell when a key was last used and an 8-bit
+//! logarithmic counter, in the entry's access clock.
 //!
 //! The counter grows with a probability that falls as it rises, so that 255 stands for millions of
 //! uses, and falls by one for each `lfu-decay-time` minutes without use. (Redis's documentation of
@@ -7,9 +7,6 @@
 
 /// A new key begins here, so that it has a chance to be used before it is evicted.
 const START: u32 = 5;
-/// Minutes are kept in 16 bits.
-const MINUTES: u32 = 0xffff;
-
 /// How uses are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lfu {
@@ -19,35 +16,34 @@ pub struct Lfu {
     pub decay_minutes: u32,
 }
 
-fn minutes(now_ms: u64) -> u32 {
-    (now_ms / 60_000) as u32 & MINUTES
-}
-
 impl Lfu {
-    /// The access clock of a new key.
-    pub fn start(now_ms: u64) -> u32 {
-        Self::clock(START, now_ms)
+    /// The access clock of a new key. `stamp` is when it is, in 16 bits.
+    #[inline]
+    pub fn start(stamp: u32) -> u32 {
+        Self::clock(START, stamp)
     }
 
     /// The access clock of a key with this counter.
-    pub fn clock(counter: u32, now_ms: u64) -> u32 {
-        minutes(now_ms) << 8 | counter
+    #[inline]
+    pub fn clock(counter: u32, stamp: u32) -> u32 {
+        stamp << 8 | counter
     }
 
-    /// The counter of an access clock, as far as it has fallen by now.
-    pub fn counter(self, clock: u32, now_ms: u64) -> u32 {
-        let idle = minutes(now_ms).wrapping_sub(clock >> 8) & MINUTES;
-        let fallen = idle.checked_div(self.decay_minutes).unwrap_or(0);
-        (clock & 0xff).saturating_sub(fallen)
+    /// The counter of an access clock, as far as it has fallen in so many minutes.
+    #[inline]
+    pub fn counter(self, clock: u32, idle_minutes: u64) -> u32 {
+        let fallen = idle_minutes.checked_div(self.decay_minutes.into()).unwrap_or(0);
+        (clock & 0xff).saturating_sub(fallen.min(0xff) as u32)
     }
 
-    /// The access clock after one more use; `chance` is random.
-    pub fn used(self, clock: u32, now_ms: u64, chance: u32) -> u32 {
-        let counter = self.counter(clock, now_ms);
+    /// The access clock after one more use, so many minutes after the last; `chance` is random.
+    #[inline]
+    pub fn used(self, clock: u32, stamp: u32, idle_minutes: u64, chance: u32) -> u32 {
+        let counter = self.counter(clock, idle_minutes);
         let above = counter.saturating_sub(START);
         let odds = f64::from(above) * f64::from(self.log_factor) + 1.0;
         let grows = counter < 255 && f64::from(chance) < f64::from(u32::MAX) / odds;
-        Self::clock(counter + u32::from(grows), now_ms)
+        Self::clock(counter + u32::from(grows), stamp)
     }
 }
 
@@ -64,7 +60,7 @@ mod tests {
         let mut counters = Vec::new();
         for use_number in 1..=100_000u32 {
             chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            clock = LFU.used(clock, 0, chance);
+            clock = LFU.used(clock, 0, 0, chance);
             if [100, 1000, 100_000].contains(&use_number) {
                 counters.push(clock & 0xff);
             }
@@ -78,8 +74,8 @@ mod tests {
     #[test]
     fn a_counter_falls_by_one_for_each_period_without_use() {
         let clock = Lfu::start(0) + 10;
-        assert_eq!(LFU.counter(clock, 4 * 60_000), 11);
-        assert_eq!(LFU.counter(clock, 1000 * 60_000), 0);
-        assert_eq!(Lfu { decay_minutes: 0, ..LFU }.counter(clock, 1000 * 60_000), 15);
+        assert_eq!(LFU.counter(clock, 4), 11);
+        assert_eq!(LFU.counter(clock, 1000), 0);
+        assert_eq!(Lfu { decay_minutes: 0, ..LFU }.counter(clock, 1000), 15);
     }
 }

@@ -39,7 +39,7 @@ impl Keyspace {
         };
         place.shared.before_insert(&mut entry);
         place.move_deadline(None, entry.deadline());
-        place.move_deadline(None, next_field_deadline(&entry));
+        place.move_field_deadline(None, next_field_deadline(&entry));
         vacant.insert(entry);
         Ok(())
     }

@@ -5,10 +5,12 @@
 //! step. What happened is recorded as [`Change`]s, which `exec::settle` delivers; this module knows
 //! no client.
 
+mod access;
 mod change;
 mod database;
 mod db;
 mod edit;
+mod evict;
 mod expire;
 mod held;
 mod info;
@@ -19,11 +21,15 @@ mod place;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod ticks;
+mod volatile;
 
+pub use access::{Access, Record};
 pub use change::{Change, Event, EventClass};
 pub use database::Database;
 pub use db::{Db, KnownHash, Touch};
 pub use edit::{Edit, Vacancy};
+pub use evict::Wanted;
 pub use held::Held;
 pub use lfu::Lfu;
 pub use shared::{Capture, Garbage, Keeper, KeyspaceStats, Listener, Reading, Shared};
@@ -37,16 +43,15 @@ pub struct Keyspace {
     dbs: Vec<Database>,
     /// What every database shares: time, statistics, what changed.
     pub shared: Shared,
+    /// Keys that might be evicted.
+    pool: evict::Pool,
 }
 
 impl Keyspace {
     /// `databases` empty ones, hashed under `seed`.
     pub fn new(databases: usize, seed: Seed) -> Self {
         let dbs = (0..databases).map(|_| Database::new(seed)).collect();
-        let mut shared = Shared::default();
-        // Any start but zero will do.
-        shared.chance_state = 0x9e37_79b9_7f4a_7c15;
-        Self { dbs, shared }
+        Self { dbs, shared: Shared::default(), pool: evict::Pool::default() }
     }
 
     /// A view of database `index`.
@@ -134,7 +139,8 @@ impl Keyspace {
         for db in &mut self.dbs {
             more |= db.rehash(buckets);
             if let Some(table) = db.take_husk() {
-                self.shared.discard(table);
+                let bytes = table.table_bytes();
+                self.shared.discard_sized(table, bytes);
             }
         }
         more
@@ -143,7 +149,7 @@ impl Keyspace {
     /// Lets the running snapshot read a piece of the databases, about `buckets` buckets; `Complete` also
     /// where none runs.
     pub fn read_on_snapshot(&mut self, buckets: usize) -> Reading {
-        let Self { dbs, shared } = self;
+        let Self { dbs, shared, .. } = self;
         let Some(snapshot) = shared.snapshot() else { return Reading::Complete };
         let reading = snapshot.read_on(dbs, buckets);
         let spent: Vec<_> = std::iter::from_fn(|| snapshot.take_spent()).collect();

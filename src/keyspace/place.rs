@@ -1,15 +1,18 @@
 //! A key's place in its database and what lies beside it: how a key leaves, and how its deadline moves.
 
+use super::volatile::Volatile;
 use super::{Event, Shared};
-use crate::ds::deadlines::Deadlines;
 use crate::ds::dict::{OccupiedSlot, VacantSlot, tag};
 use crate::types::{Entry, Value, next_field_deadline};
+
+/// Bytes of a value at most that is freed where commands run, though it is slow to free.
+const FREED_AT_ONCE: usize = 128 << 10;
 
 /// What lies beside a slot of the dict.
 #[derive(Debug)]
 pub(super) struct Place<'d> {
     pub(super) shared: &'d mut Shared,
-    pub(super) deadlines: &'d mut Deadlines,
+    pub(super) deadlines: &'d mut Volatile,
     pub(super) db: u32,
     pub(super) hash: u64,
 }
@@ -28,7 +31,7 @@ impl<'d> Place<'d> {
         }
         let (entry, vacant) = slot.remove_keeping_place();
         self.move_deadline(entry.deadline(), None);
-        self.move_deadline(next_field_deadline(&entry), None);
+        self.move_field_deadline(next_field_deadline(&entry), None);
         (entry, vacant)
     }
 
@@ -41,19 +44,26 @@ impl<'d> Place<'d> {
         (vacant, self)
     }
 
-    /// Keeps the index in step with a deadline that was `from` and is `to`.
+    /// Keeps the index in step with a key's deadline that was `from` and is `to`.
+    #[inline]
     pub(super) fn move_deadline(&mut self, from: Option<u64>, to: Option<u64>) {
-        if from == to {
-            return;
+        if from != to {
+            self.note_nearer(to);
+            self.deadlines.move_key(from, to, tag(self.hash));
         }
-        if let Some(from) = from {
-            let known = self.deadlines.remove(from, tag(self.hash));
-            debug_assert!(known, "every deadline is in the index");
+    }
+
+    /// The same for the first deadline of a hash's fields.
+    #[inline]
+    pub(super) fn move_field_deadline(&mut self, from: Option<u64>, to: Option<u64>) {
+        if from != to {
+            self.note_nearer(to);
+            self.deadlines.move_fields(from, to, tag(self.hash));
         }
-        if let Some(to) = to {
-            self.shared.nearer_deadline |= to < self.shared.armed_ms;
-            self.deadlines.insert(to, tag(self.hash));
-        }
+    }
+
+    fn note_nearer(&mut self, deadline: Option<u64>) {
+        self.shared.nearer_deadline |= deadline.is_some_and(|at| at < self.shared.armed_ms);
     }
 
     /// Whether the entry's time is over and it is ours to remove.
@@ -88,7 +98,11 @@ impl Shared {
     /// Frees a value, or has another thread free it if that takes long.
     pub(super) fn free_value(&mut self, value: Value) {
         if value.is_slow_to_free() {
-            self.discard(value);
+            let bytes = value.memory();
+            // Where the freeing thread falls behind, what takes no millisecond is freed at once.
+            if bytes > FREED_AT_ONCE || self.unfreed().bytes() < self.unfreed_max() {
+                self.discard_sized(value, bytes);
+            }
         }
     }
 }

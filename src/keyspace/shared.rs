@@ -1,8 +1,10 @@
 //! What all databases share: the time, what changed, statistics, and what waits to be freed.
 
 use super::own::Own;
-use super::{Change, Database, Event, EventClass, Lfu};
+use super::{Access, Change, Database, Event, EventClass};
 use crate::types::{Entry, Type};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// State beside the databases.
 #[derive(Debug, Default)]
@@ -27,16 +29,17 @@ pub struct Shared {
     pub armed_ms: u64,
     /// A deadline nearer than that came to be.
     pub nearer_deadline: bool,
-    /// Set where access clocks count uses (the LFU policies); they hold seconds otherwise.
-    pub lfu: Option<Lfu>,
+    /// What access clocks hold.
+    pub access: Access,
     /// What was counted.
     pub stats: KeyspaceStats,
-    /// Where the randomness of access counters stands; never zero.
-    pub(super) chance_state: u64,
     changes: Vec<Change>,
     /// What the next event of a hash is about, where anybody wants to know.
     fields: Vec<Box<[u8]>>,
     garbage: Vec<Garbage>,
+    unfreed: Arc<Unfreed>,
+    /// Bytes at most that may well wait to be freed; 0 for no bound.
+    unfreed_max: u64,
     snapshot: Option<Box<dyn Capture>>,
 }
 
@@ -84,6 +87,12 @@ pub struct KeyspaceStats {
     pub expired: u64,
     /// Fields of hashes removed at theirs.
     pub expired_fields: u64,
+    /// Keys that had to go for their memory.
+    pub evicted: u64,
+    /// For how long more memory was in use than may be, microseconds, before it is so now,
+    pub over_us: u64,
+    /// and since when it is, if it is.
+    pub over_since_us: Option<u64>,
     /// Largest number of milliseconds by which a key's removal was late, since the start.
     pub expired_late_ms_max: u64,
 }
@@ -150,6 +159,69 @@ pub struct Garbage {
     what: Box<dyn Send>,
     /// It was so much that the allocator should give the pages back to the system at once.
     pub whole_database: bool,
+    #[expect(dead_code, reason = "dropped after what it counts")]
+    counted: Counted,
+}
+
+/// What was given up and is not freed yet, as far as that is known.
+#[derive(Debug, Default)]
+pub struct Unfreed {
+    bytes: AtomicU64,
+    values: AtomicU64,
+    databases: AtomicU64,
+    freed: AtomicU64,
+}
+
+impl Unfreed {
+    /// Bytes of values and tables; those of whole databases are not known.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Things that wait to be freed.
+    pub fn len(&self) -> u64 {
+        self.values.load(Relaxed)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a whole database waits.
+    pub fn has_database(&self) -> bool {
+        self.databases.load(Relaxed) > 0
+    }
+
+    /// How many things were freed so far.
+    pub fn freed(&self) -> u64 {
+        self.freed.load(Relaxed)
+    }
+}
+
+/// One thing among the unfreed, until it is dropped on whatever thread.
+struct Counted {
+    unfreed: Arc<Unfreed>,
+    bytes: u64,
+    whole_database: bool,
+}
+
+impl Counted {
+    fn new(unfreed: &Arc<Unfreed>, bytes: u64, whole_database: bool) -> Self {
+        unfreed.bytes.fetch_add(bytes, Relaxed);
+        unfreed.values.fetch_add(1, Relaxed);
+        unfreed.databases.fetch_add(whole_database.into(), Relaxed);
+        Self { unfreed: Arc::clone(unfreed), bytes, whole_database }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.unfreed.bytes.fetch_sub(self.bytes, Relaxed);
+        self.unfreed.values.fetch_sub(1, Relaxed);
+        self.unfreed.databases.fetch_sub(self.whole_database.into(), Relaxed);
+        self.unfreed.freed.fetch_add(1, Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Garbage {
@@ -162,12 +234,19 @@ impl Shared {
     /// Sets the time.
     pub fn set_now_us(&mut self, now_us: u64) {
         self.now_us = now_us;
-        self.now_ms = if self.timeless { 0 } else { self.clock_ms() };
+        let clock_ms = self.clock_ms();
+        self.now_ms = if self.timeless { 0 } else { clock_ms };
+        self.access.ticks_mut().set_time(clock_ms);
     }
 
     /// The time that new deadlines count from, ms since the epoch.
     pub fn clock_ms(&self) -> u64 {
         self.now_us / 1000
+    }
+
+    /// There are so many keys: that is how many must go until all have gone that nobody uses.
+    pub fn set_turnover(&mut self, keys: usize) {
+        self.access.ticks_mut().set_keys(keys);
     }
 
     /// Begins to judge no deadline as over, or ends it.
@@ -222,7 +301,32 @@ impl Shared {
 
     /// What was removed waits for the freeing thread.
     pub fn discard(&mut self, what: impl Send + 'static) {
-        self.garbage.push(Garbage { what: Box::new(what), whole_database: false });
+        self.discard_sized(what, 0);
+    }
+
+    /// The same of what is known to take about so many bytes: they count as free from now on.
+    pub fn discard_sized(&mut self, what: impl Send + 'static, bytes: usize) {
+        self.put_out(Box::new(what), bytes, false);
+    }
+
+    fn put_out(&mut self, what: Box<dyn Send>, bytes: usize, whole_database: bool) {
+        let counted = Counted::new(&self.unfreed, bytes as u64, whole_database);
+        self.garbage.push(Garbage { what, whole_database, counted });
+    }
+
+    /// Sets how many bytes may well wait to be freed, where there is little memory; 0 for no bound.
+    pub fn set_unfreed_max(&mut self, bytes: u64) {
+        self.unfreed_max = bytes;
+    }
+
+    /// How many bytes may well wait to be freed.
+    pub fn unfreed_max(&self) -> u64 {
+        if self.unfreed_max == 0 { u64::MAX } else { self.unfreed_max }
+    }
+
+    /// What waits to be freed, here or in the freeing thread.
+    pub fn unfreed(&self) -> &Unfreed {
+        &self.unfreed
     }
 
     /// What waits to be freed.
@@ -366,6 +470,6 @@ impl Shared {
 
     /// A whole database waits for the freeing thread.
     pub(super) fn discard_database(&mut self, database: Database) {
-        self.garbage.push(Garbage { what: Box::new(database), whole_database: true });
+        self.put_out(Box::new(database), 0, true);
     }
 }

@@ -176,7 +176,10 @@ impl Room {
             Poll::Ready(Ok(n)) => n,
         };
         if n == 0 {
-            self.server.clients.running(id).query.buf = held;
+            // A client that waits and says nothing needs no room for what it says.
+            if !held.is_empty() {
+                self.server.clients.running(id).query.buf = held;
+            }
             return Next::Sleep;
         }
         self.received(id, n);

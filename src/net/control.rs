@@ -253,6 +253,9 @@ async fn tick(door: Door) {
             cron::tick(s);
             s.config.hz
         });
+        while door.enter(cron::evict) {
+            tokio::task::yield_now().await;
+        }
         // A table is resized in the time that clients leave, which may take long for a big one; what
         // else time asks for does not wait for it.
         let next = Instant::now() + Duration::from_secs(1) / hz.max(1);

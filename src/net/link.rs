@@ -108,7 +108,7 @@ impl Talk {
             match poll_fn(|cx| self.turn(cx)).await {
                 Next::Go => {}
                 Next::Yield => tokio::task::yield_now().await,
-                Next::Receive(receipt) => self.receive(receipt),
+                Next::Receive(receipt) => self.receive(*receipt),
                 Next::Part(bytes) => {
                     let Some(parts) = &self.parts else { return };
                     if parts.send(bytes).await.is_err() {

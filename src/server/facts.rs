@@ -36,6 +36,8 @@ pub struct Figures {
     pub rss: fn() -> u64,
     /// Bytes of RAM the machine has.
     pub total_memory: fn() -> u64,
+    /// Bytes of RAM that the process may have, if that is less.
+    pub memory_limit: fn() -> Option<u64>,
     /// The allocator's own account.
     pub allocator: fn() -> AllocatorFigures,
     /// CPU time used.
@@ -53,6 +55,7 @@ impl Default for Figures {
             used_memory: || 0,
             rss: || 0,
             total_memory: || 0,
+            memory_limit: || None,
             allocator: AllocatorFigures::default,
             cpu: CpuFigures::default,
             purge: || {},

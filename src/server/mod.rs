@@ -8,10 +8,10 @@ pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
 pub use views::{ClientCtx, KeysCtx};
 
 use crate::client::{ClientId, Clients, Pause};
-use crate::config::Config;
 use crate::config::special::NotifyFlags;
+use crate::config::{Choice, Config};
 use crate::effects::{Effects, EndHow, Feed};
-use crate::keyspace::{Keyspace, Lfu, Listener};
+use crate::keyspace::{Keyspace, Lfu, Listener, Record};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
 use crate::pubsub::Pubsub;
@@ -26,6 +26,9 @@ use rand::rngs::SmallRng;
 
 /// The Redis version whose behaviour clients may count on; they branch on it.
 pub const REDIS_VERSION: &str = "7.2.4";
+
+/// Of `maxmemory` so much may wait to be freed while the freeing thread is given small values too.
+const UNFREED_SHARE: u64 = 100;
 
 /// A whole server.
 #[derive(Debug)]
@@ -72,6 +75,10 @@ pub struct Server {
     pub last_tick: u64,
     /// Keys whose removal DEBUG SET-ACTIVE-EXPIRE 0 leaves to those who look them up.
     pub active_expire: bool,
+    /// Bytes that `maxmemory` comes to; 0 is no limit.
+    pub maxmemory: u64,
+    /// More than that is in use and nothing can be evicted, as of the command that came last.
+    pub out_of_memory: bool,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
 }
@@ -118,6 +125,8 @@ impl Server {
             timer,
             last_tick: timer.now(),
             active_expire: true,
+            maxmemory: 0,
+            out_of_memory: false,
             pause_cron: false,
         };
         server.configure();
@@ -131,12 +140,7 @@ impl Server {
 
     /// Makes the parts follow the configuration, after it changed.
     pub fn configure(&mut self) {
-        use crate::config::EvictionPolicy::{AllkeysLfu, VolatileLfu};
-        let counts = matches!(self.config.maxmemory_policy, AllkeysLfu | VolatileLfu);
-        self.keyspace.shared.lfu = counts.then_some(Lfu {
-            log_factor: self.config.lfu_log_factor,
-            decay_minutes: self.config.lfu_decay_time,
-        });
+        self.follow_memory();
         self.limits = Limits {
             list_packed_threshold: self.limits.list_packed_threshold,
             ..self.config.limits(self.limits.seed)
@@ -156,6 +160,43 @@ impl Server {
         let overwrites = NotifyFlags::OVERWRITTEN.union(NotifyFlags::TYPE_CHANGED);
         let wanted = wanted && flags.intersects(overwrites);
         self.keyspace.shared.listen(Listener::Overwrites, wanted);
+    }
+
+    /// Makes the parts follow what is configured of memory, and how much of it there is.
+    pub fn follow_memory(&mut self) {
+        let figures = &self.facts.figures;
+        let limit = self.config.maxmemory;
+        self.maxmemory = match limit.is_relative() {
+            true => limit.bytes((figures.memory_limit)().unwrap_or_else(figures.total_memory)),
+            false => limit.bytes(0),
+        };
+        if self.maxmemory == 0 {
+            self.out_of_memory = false;
+            (0..self.keyspace.len())
+                .for_each(|db| self.keyspace.set_table_room(db as u32, usize::MAX));
+        }
+        let choice = self.config.maxmemory_policy.choice();
+        let record = match choice {
+            Choice::Lfu => Record::Count(Lfu {
+                log_factor: self.config.lfu_log_factor,
+                decay_minutes: self.config.lfu_decay_time,
+            }),
+            Choice::Lrm => Record::Change,
+            Choice::Lru | Choice::Random | Choice::Ttl | Choice::Nothing => Record::Use,
+        };
+        let is_ranked = matches!(choice, Choice::Lru | Choice::Lrm | Choice::Lfu);
+        let fine = self.maxmemory > 0 && is_ranked;
+        let shared = &mut self.keyspace.shared;
+        shared.access.set_record(record, fine, shared.clock_ms());
+        shared.set_unfreed_max(self.maxmemory / UNFREED_SHARE);
+    }
+
+    /// Bytes of buffers that eviction itself fills, so that to count them would make it go on and on; they
+    /// empty by themselves.
+    pub fn not_counted_for_eviction(&self) -> u64 {
+        // What replicas have yet to read, beyond what is kept for all of them.
+        let stream = self.repl.backlog.memory() as u64;
+        self.persist.aof.behind() + stream.saturating_sub(self.config.repl_backlog_size)
     }
 
     /// Whether a new session must authenticate.

@@ -44,6 +44,10 @@ pub struct Breakdown {
     pub backlog: u64,
     /// and with what they have yet to be sent of it.
     pub stream: u64,
+    /// Yet to be written to the append-only file.
+    pub aof_buffer: u64,
+    /// Used, but no reason to evict keys.
+    pub not_counted: u64,
     /// Each database that has keys.
     pub databases: Vec<DatabaseOverhead>,
     /// Keys.
@@ -89,7 +93,7 @@ impl Memory {
     pub fn new(found: Breakdown) -> Self {
         let tables: u64 = found.databases.iter().map(|db| db.table + db.deadlines).sum();
         let clients = found.clients_normal + found.clients_replicas;
-        let overhead = found.startup + clients + found.backlog + tables;
+        let overhead = found.startup + clients + found.backlog + tables + found.aof_buffer;
         let dataset = found.used.saturating_sub(overhead);
         let grown = found.used.saturating_sub(found.startup);
         let per_key = grown.checked_div(found.keys).unwrap_or(0);
@@ -161,13 +165,14 @@ impl Memory {
         excess(out, "allocator_rss", self.allocator_rss());
         excess(out, "rss_overhead", self.rss_overhead());
         excess(out, "mem_fragmentation", self.fragmentation());
-        out.put("mem_not_counted_for_evict", self.found.stream - self.found.backlog);
+        out.put("mem_not_counted_for_evict", self.found.not_counted);
         out.put("mem_replication_backlog", self.found.backlog);
         out.put("mem_total_replication_buffers", self.found.stream);
         out.put("mem_replica_full_sync_buffer", 0);
         out.put("mem_clients_slaves", self.found.clients_replicas);
         out.put("mem_clients_normal", self.found.clients_normal);
-        out.all(&["mem_cluster_links", "mem_aof_buffer"], 0);
+        out.put("mem_cluster_links", 0);
+        out.put("mem_aof_buffer", self.found.aof_buffer);
         out.put("mem_overhead_db_hashtable_rehashing", self.rehashing());
     }
 }

@@ -87,11 +87,6 @@ pub fn clock_seconds(now_ms: u64) -> u32 {
     (now_ms / 1000) as u32 & CLOCK_MASK
 }
 
-/// Seconds since an entry was last used.
-pub fn idle_seconds(entry: &Entry, now_ms: u64) -> u32 {
-    clock_seconds(now_ms).wrapping_sub(entry.clock()) & CLOCK_MASK
-}
-
 /// A copy of an entry's value and deadline under another key.
 pub fn copy(entry: &Entry, key: &[u8]) -> Entry {
     let value = match entry.value() {

@@ -286,6 +286,8 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
     let streamed = s.repl.replicas.find(id).map_or(0, |it| it.pending(s.repl.offset()) as usize);
     let events = if c.out.is_empty() && streamed == 0 { "r" } else { "rw" };
     let subscriptions = |topic| c.subscriptions.as_ref().map_or(0, |all| all.count(topic));
+    // The buffer that the reply to the running command goes to is nobody's own.
+    let lent = if c.out.is_empty() { c.out.memory() } else { 0 };
     let mut line = String::with_capacity(400);
     let _ = write!(
         line,
@@ -320,7 +322,7 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
             + usize::from(c.out.len() > OUTPUT_SHOWN_FIRST)
             + usize::from(streamed > 0),
         c.out.len().saturating_sub(OUTPUT_SHOWN_FIRST) + streamed,
-        c.memory() + streamed,
+        c.memory() - lent + streamed,
         tracking::redirect(c),
         if c.resp == Resp::V3 { 3 } else { 2 },
         text(&names.lib_name),

@@ -97,12 +97,11 @@ fn refcount(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 
 /// Whether the access clock counts uses, not seconds.
 fn counts_uses(c: &mut KeysCtx<'_>) -> bool {
-    c.db.keyspace().shared.lfu.is_some()
+    c.db.keyspace().shared.access.lfu().is_some()
 }
 
 fn idletime(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let now = c.db.now_ms();
-    let idle = c.db.fetch_untouched(&argv[2]).map(|entry| types::idle_seconds(entry, now));
+    let idle = c.db.look_at(&argv[2], |entry, access| access.idle_seconds(entry));
     match idle {
         Some(_) if counts_uses(c) => {
             return Err(CmdError::Msg(
@@ -111,17 +110,14 @@ fn idletime(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
                  to adjust.",
             ));
         }
-        Some(seconds) => c.reply.int(seconds.into()),
+        Some(seconds) => c.reply.int(seconds as i64),
         None => c.reply.null(),
     }
     DONE
 }
 
 fn freq(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let lfu = c.db.keyspace().shared.lfu;
-    let now = c.db.now_ms();
-    let clock = c.db.fetch_untouched(&argv[2]).map(|entry| entry.clock());
-    let counter = clock.map(|clock| lfu.map_or(0, |lfu| lfu.counter(clock, now)));
+    let counter = c.db.look_at(&argv[2], |entry, access| access.frequency(entry));
     match counter {
         Some(_) if !counts_uses(c) => {
             return Err(CmdError::Msg(

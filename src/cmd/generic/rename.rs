@@ -132,7 +132,7 @@ fn rename_key(c: &mut KeysCtx<'_>, argv: &Argv<'_>, over: bool) -> Result<bool, 
     }
     let edit = c.db.edit(from).expect("it was there just now");
     let entry = edit.take_out().rename(to);
-    c.db.adopt(entry);
+    c.db.adopt_as_new(entry);
     c.db.tell(from, Event::generic("rename_from"));
     c.db.done(to, Event::generic("rename_to"));
     if let Some(kind) = replaced {
@@ -173,7 +173,7 @@ fn copy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         }
         replaced = Some(taken.delete_untold());
     }
-    target.adopt(copied);
+    target.adopt_as_new(copied);
     target.done(to, Event::generic("copy_to"));
     if let Some(kind) = replaced {
         target.tell_overwritten(to, kind);
@@ -197,7 +197,7 @@ fn move_key(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     let edit = c.db.edit(key).expect("it was there just now");
     let entry = edit.take_out();
-    c.db.other(index)?.adopt(entry);
+    c.db.other(index)?.adopt_as_new(entry);
     c.db.tell(key, Event::generic("move_from"));
     c.db.other(index)?.done(key, Event::generic("move_to"));
     c.reply.int(1);

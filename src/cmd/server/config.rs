@@ -96,6 +96,11 @@ const OWN: Spec = Spec {
 /// Options whose change means to listen elsewhere.
 const LISTENING: &[&str] = &["port", "bind"];
 
+/// Tools know by these words that a server does without.
+const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis server \
+                                  compiled with a modified Jemalloc like the one shipped by default \
+                                  with the Redis source distribution";
+
 /// Whether an option of this name holds a secret.
 fn is_sensitive(name: &[u8]) -> bool {
     let row = std::str::from_utf8(name).ok().and_then(Row::find);
@@ -127,6 +132,10 @@ fn set(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         SetError::Loading => CmdError::Full(format!("LOADING {error}").into()),
         error => CmdError::err(error),
     })?;
+    if changed.contains("activedefrag") && s.config.activedefrag {
+        s.config = before;
+        return Err(CmdError::err(SetError::failed("activedefrag", NO_DEFRAGMENTATION)));
+    }
     warn_of_later(&changed);
     if changed.is_empty() {
         s.reply(id).ok();

@@ -3,6 +3,7 @@
 use super::memory;
 use crate::client::{AwaitedKeys, ClientId};
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::keyspace::Shared;
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{Group, Spec, acl, arg, flag};
@@ -111,14 +112,15 @@ fn clients(s: &Server, out: &mut Fields) {
 fn memory_section(s: &Server, out: &mut Fields) {
     let account = memory::account(s);
     account.info(out);
-    out.bytes("maxmemory", s.config.maxmemory);
+    out.bytes("maxmemory", s.maxmemory);
     out.put("maxmemory_policy", s.config.maxmemory_policy.word());
     account.ratios_info(out);
     out.put("mem_allocator", &s.facts.allocator);
     out.put("allocator_quantum", s.facts.allocator_quantum);
     out.put("active_defrag_running", 0);
-    out.put("lazyfree_pending_objects", 0);
-    out.put("lazyfreed_objects", 0);
+    let unfreed = s.keyspace.shared.unfreed();
+    out.put("lazyfree_pending_objects", unfreed.len());
+    out.put("lazyfreed_objects", unfreed.freed());
 }
 
 fn persistence(s: &Server, out: &mut Fields) {
@@ -129,7 +131,8 @@ fn persistence(s: &Server, out: &mut Fields) {
 fn stats(s: &Server, out: &mut Fields) {
     s.stats.traffic_info(out);
     s.repl.stats_info(out);
-    s.keyspace.shared.stats.info(out, s.stats.expire_nanos, s.stats.evicted_clients);
+    let Shared { stats, now_us, .. } = &s.keyspace.shared;
+    stats.info(out, *now_us, s.stats.expire_nanos, s.stats.evicted_clients);
     s.pubsub.info(out);
     Stats::absent_info(out);
     s.effects.tracking.info(out);

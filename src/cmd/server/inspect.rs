@@ -14,7 +14,6 @@ use std::fmt::Write;
 pub(super) fn object(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
     let key = args.any()?;
     let db = s.clients.running(id).db;
-    let now = s.now_ms();
     let entry = s.keyspace.database(db).peek(key).ok_or(CmdError::NoSuchKey)?;
     // The value without its type byte.
     let serialized = s.dumper.value(entry, s.config.rdbcompression).len() - 1;
@@ -24,7 +23,7 @@ pub(super) fn object(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcom
         entry.key().as_ptr(),
         types::encoding_name(entry),
         entry.clock(),
-        types::idle_seconds(entry, now)
+        s.keyspace.shared.access.idle_seconds(entry)
     );
     if let Some(list) = quicklist_of(entry) {
         write_nodes(&mut text, list, s.config.list_max_listpack_size);

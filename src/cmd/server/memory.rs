@@ -142,6 +142,8 @@ pub(super) fn account(s: &Server) -> Memory {
         clients_replicas: clients.replicas + (stream - backlog),
         backlog,
         stream,
+        aof_buffer: s.persist.aof.behind(),
+        not_counted: s.not_counted_for_eviction(),
         databases: databases.map(|(index, db)| overhead(index, db)).collect(),
         keys: s.keyspace.total_keys() as u64,
     })
@@ -216,7 +218,7 @@ fn figures(memory: &Memory, s: &Server) -> Vec<(&'static str, Figure)> {
         ("clients.slaves", Count(found.clients_replicas)),
         ("clients.normal", Count(found.clients_normal)),
         ("cluster.links", Count(0)),
-        ("aof.buffer", Count(0)),
+        ("aof.buffer", Count(found.aof_buffer)),
         ("lua.caches", Count(0)),
         ("functions.caches", Count(0)),
     ];

@@ -157,6 +157,11 @@ impl Leaf {
         unpack(self.base, self.elements[0])
     }
 
+    /// The element that a random number chooses.
+    pub(super) fn sample(&self, random: u64) -> Key {
+        unpack(self.base, self.elements[(random % self.elements.len() as u64) as usize])
+    }
+
     fn last(&self) -> Key {
         unpack(self.base, self.elements[self.elements.len() - 1])
     }

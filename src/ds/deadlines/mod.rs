@@ -114,6 +114,13 @@ impl Deadlines {
         self.root.as_ref().map(|root| root.first().parts())
     }
 
+    /// An element chosen at random, all about as likely as each other: in each node every child is as
+    /// likely as the next, though one may hold twice as many elements.
+    #[must_use]
+    pub fn sample(&self, rng: &mut impl FnMut() -> u64) -> Option<(u64, u32)> {
+        self.root.as_ref().map(|root| root.sample(rng).parts())
+    }
+
     /// Removes and returns the first element, if its deadline is not after `now`.
     pub fn pop_due(&mut self, now: u64) -> Option<(u64, u32)> {
         let root = self.root.as_mut().filter(|root| root.first().deadline() <= now)?;

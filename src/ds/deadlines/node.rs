@@ -76,6 +76,20 @@ impl Node {
         }
     }
 
+    /// A key chosen at random.
+    pub(super) fn sample(&self, rng: &mut impl FnMut() -> u64) -> Key {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Leaf(leaf) => return leaf.sample(rng()),
+                Self::Branch(branch) => {
+                    let children = branch.children();
+                    node = &children[(rng() % children.len() as u64) as usize];
+                }
+            }
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::Leaf(leaf) => leaf.is_empty(),

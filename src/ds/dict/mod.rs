@@ -112,6 +112,8 @@ pub struct Dict<T: Keyed> {
     shrink_below: usize,
     seed: Seed,
     policy: ResizePolicy,
+    /// Bytes that a new table may take.
+    room: usize,
     discarded: Option<Husk<T>>,
 }
 
@@ -147,6 +149,7 @@ impl<T: Keyed> Dict<T> {
             shrink_below: 0,
             seed,
             policy: ResizePolicy::Enabled,
+            room: usize::MAX,
             discarded: None,
         }
     }
@@ -195,6 +198,19 @@ impl<T: Keyed> Dict<T> {
             Some(at) => Slot::Occupied(OccupiedSlot::new(self, hash, at)),
             None => Slot::Vacant(VacantSlot::new(self, hash)),
         }
+    }
+
+    /// The item with this hash for which `is_wanted` holds, where its key is not at hand.
+    pub fn occupied_where(
+        &mut self,
+        hash: u64,
+        is_wanted: impl Fn(&T) -> bool,
+    ) -> Option<OccupiedSlot<'_, T>> {
+        self.rehash_step();
+        let seed = self.seed;
+        let is = |item: &T| is_wanted(item) && seed.hash(item.key()) == hash;
+        let at = self.side(hash).locate_where(hash, is)?;
+        Some(OccupiedSlot::new(self, hash, at))
     }
 
     /// Adds an item whose key the caller knows to be absent.

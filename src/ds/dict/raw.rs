@@ -467,13 +467,13 @@ impl<T: Keyed> RawTable<T> {
         }
     }
 
-    /// Looks for the item with this key, and makes of its bucket, level and lane what the
-    /// caller needs of them.
+    /// Looks for the item with this hash that is the wanted one, and makes of its bucket, level
+    /// and lane what the caller needs of them.
     #[inline(always)]
     fn probe<R>(
         &self,
         hash: u64,
-        key: &[u8],
+        is_wanted: impl Fn(&T) -> bool,
         found: impl FnOnce(NonNull<Bucket<T>>, usize, usize) -> R,
     ) -> Option<R> {
         if self.len == 0 {
@@ -488,7 +488,7 @@ impl<T: Keyed> RawTable<T> {
             for lane in bucket.meta.matching(print) {
                 // SAFETY: a print is not zero, so a matching lane is occupied.
                 let item = unsafe { bucket.item(lane) };
-                if admits(item.hint(), tag(hash)) && item.key() == key {
+                if admits(item.hint(), tag(hash)) && is_wanted(item) {
                     return Some(found(place, level, lane));
                 }
             }
@@ -504,21 +504,31 @@ impl<T: Keyed> RawTable<T> {
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<&T> {
         // SAFETY: `probe` found an item there; borrowed with the table.
-        self.probe(hash, key, |bucket, _, lane| unsafe { Bucket::slot(bucket, lane).as_ref() })
+        self.probe(hash, has(key), |at, _, lane| unsafe { Bucket::slot(at, lane).as_ref() })
     }
 
     /// The item with this key.
     #[inline]
     pub(super) fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
         // SAFETY: `probe` found an item there; borrowed mutably with the table.
-        self.probe(hash, key, |bucket, _, lane| unsafe { Bucket::slot(bucket, lane).as_mut() })
+        self.probe(hash, has(key), |at, _, lane| unsafe { Bucket::slot(at, lane).as_mut() })
     }
 
     /// Where the item with this key is.
     #[inline]
     pub(super) fn locate(&self, hash: u64, key: &[u8]) -> Option<Position> {
+        self.locate_where(hash, has(key))
+    }
+
+    /// Where the first item is that looks like this hash and is the wanted one.
+    #[inline]
+    pub(super) fn locate_where(
+        &self,
+        hash: u64,
+        is_wanted: impl Fn(&T) -> bool,
+    ) -> Option<Position> {
         let bucket = self.index(hash);
-        self.probe(hash, key, |_, level, lane| Position { bucket, level, lane })
+        self.probe(hash, is_wanted, |_, level, lane| Position { bucket, level, lane })
     }
 
     /// Asks for what a lookup of `hash` will read after the bucket: the items that look
@@ -657,6 +667,12 @@ pub(super) struct Items<'a, T> {
     /// Lanes of `bucket` still to come.
     lanes: Lanes,
     print: Option<Print>,
+}
+
+/// Whether an item has this key.
+#[inline(always)]
+fn has<T: Keyed>(key: &[u8]) -> impl Fn(&T) -> bool {
+    move |item| item.key() == key
 }
 
 #[inline]

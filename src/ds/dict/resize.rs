@@ -31,6 +31,11 @@ fn limit(buckets: usize) -> usize {
     buckets * SLOTS * 7 / 8
 }
 
+/// As many items must go into a table where there is no room for a larger one.
+fn full_enough(buckets: usize) -> usize {
+    limit(buckets) / 5 * 8
+}
+
 /// With fewer items, 1/8 of all slots, a table is too big.
 fn low_mark(buckets: usize) -> usize {
     if buckets <= MIN_BUCKETS { 0 } else { buckets * SLOTS / 8 }
@@ -94,6 +99,13 @@ impl<T: Keyed> Dict<T> {
     pub fn set_policy(&mut self, policy: ResizePolicy) {
         self.policy = policy;
         self.set_marks();
+    }
+
+    /// Sets how many bytes a new table may take. Growth that needs more is put off, until the table is
+    /// much too full: chains become longer meanwhile.
+    #[inline]
+    pub fn set_room(&mut self, bytes: usize) {
+        self.room = bytes;
     }
 
     /// Whether items are in two tables.
@@ -199,7 +211,14 @@ impl<T: Keyed> Dict<T> {
             small if small < DOUBLE_BELOW => small * 2,
             big => next_size(big),
         };
-        self.start_resize(next.max(needed));
+        let wanted = next.max(needed);
+        let full = full_enough(buckets);
+        if wanted.saturating_mul(BUCKET_BYTES) > self.room && self.len() < full {
+            // It is tried again a little later.
+            self.grow_at = full.min(self.len() + self.len() / 64 + 1);
+            return;
+        }
+        self.start_resize(wanted);
         if self.table.len() == 0 {
             handle_alloc_error(Layout::new::<[u8; BUCKET_BYTES]>());
         }
@@ -255,6 +274,10 @@ impl<T: Keyed> Dict<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ds::entry::NewValue;
+    use crate::stdx::hash::Seed;
+
+    type Entry = crate::ds::entry::Entry<Box<u64>>;
 
     #[test]
     fn sizes_are_powers_of_two_and_three_times_them() {
@@ -269,6 +292,26 @@ mod tests {
         assert_eq!(buckets_for(6), 1);
         assert_eq!(buckets_for(7), 2);
         assert_eq!(buckets_for(1_000_000), 196_608);
+    }
+
+    #[test]
+    fn growth_waits_for_room_but_not_for_ever() {
+        let mut dict = Dict::new(Seed::new(1, 2));
+        dict.set_room(0);
+        let insert = |dict: &mut Dict<Entry>, n: u32| {
+            let item = Entry::new(&n.to_le_bytes(), NewValue::Int(0), None);
+            dict.insert_unique(dict.hash(&n.to_le_bytes()), item);
+        };
+        (0..100_000).for_each(|n| insert(&mut dict, n));
+        dict.check_invariants();
+        let buckets = dict.stats().buckets;
+        assert!(limit(buckets) * 8 / 5 + buckets >= 100_000, "no table is fuller than that");
+        dict.set_room(usize::MAX);
+        while !dict.resize_if_needed() && !dict.is_rehashing() {
+            let next = 100_000 + dict.len() as u32;
+            insert(&mut dict, next);
+        }
+        assert!(dict.len() < 110_000, "it grows soon after there is room");
     }
 
     #[test]

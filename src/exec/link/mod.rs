@@ -32,7 +32,7 @@ pub enum Next {
     /// The same, after others had their turn.
     Yield,
     /// Begin to take a data set.
-    Receive(Receipt),
+    Receive(Box<Receipt>),
     /// Hand this part of it to whoever takes it.
     Part(Vec<u8>),
     /// That was all of it.
@@ -282,7 +282,7 @@ fn handle(s: &mut Server, event: Event) -> Next {
             work(s, s.repl.link.attempt())
         }
         Event::FullSync(None) => work(s, s.repl.link.attempt()),
-        Event::PayloadBegins(total) => Next::Receive(sync::begin(s, total)),
+        Event::PayloadBegins(total) => Next::Receive(Box::new(sync::begin(s, total))),
         Event::Part(bytes) => Next::Part(bytes),
         Event::PayloadEnds => {
             sync::whole(s);

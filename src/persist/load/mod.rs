@@ -13,8 +13,8 @@ pub use state::{Done, Input, Loading, Pace, Progress, Staged, Task};
 use super::rdb::file::read::{Checksum, Found, Item, Key, ReadError, Reader};
 use super::rdb::object::Loaded;
 use crate::ds::entry::NewValue;
-use crate::keyspace::Lfu;
-use crate::types::{CLOCK_MASK, Entry, Limits, Value, clock_seconds, new_string};
+use crate::keyspace::Access;
+use crate::types::{Entry, Limits, Value, new_string};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -42,8 +42,8 @@ pub struct Options {
     pub total: Option<u64>,
     /// Databases there are.
     pub databases: u32,
-    /// Access clocks count uses.
-    pub lfu: bool,
+    /// Makes access clocks.
+    pub access: Access,
     /// Keys past their deadline are loaded too: what follows the base of an append-only file was written
     /// with them there.
     pub keep_expired: bool,
@@ -269,7 +269,7 @@ impl Load<'_> {
             let why = "a key of 4 GiB or more".to_owned();
             return Err(Failure::Refused { at, why });
         }
-        let clock = self.clock(key.idle_seconds, key.frequency);
+        let clock = self.options.access.clock_of(key.idle_seconds, key.frequency);
         let mut entry = entry(&key.name, value, key.deadline);
         entry.set_clock(clock);
         let hash = self.options.limits.seed.hash(&key.name);
@@ -280,16 +280,6 @@ impl Load<'_> {
             self.hand_over()?;
         }
         Ok(())
-    }
-
-    fn clock(&self, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
-        let now_ms = self.options.now_ms;
-        match (self.options.lfu, frequency, idle_seconds) {
-            (true, Some(counter), _) => Lfu::clock(counter.into(), now_ms),
-            (true, None, _) => Lfu::start(now_ms),
-            (false, _, Some(idle)) => clock_seconds(now_ms).wrapping_sub(idle as u32) & CLOCK_MASK,
-            (false, _, None) => clock_seconds(now_ms),
-        }
     }
 
     /// The input was read up to here.

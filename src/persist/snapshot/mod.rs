@@ -34,7 +34,7 @@ pub use crate::effects::SnapshotPurpose as Purpose;
 pub use state::{Current, Snapshots, Task};
 pub use write::{Destination, Form, Target, write, write_blocks};
 
-use crate::keyspace::{Capture, Database, Reading};
+use crate::keyspace::{Access, Capture, Database, Reading};
 use crate::persist::aof::rewrite;
 use crate::persist::rdb::encode::{Encoder, Verbatim};
 use crate::persist::rdb::file::opcode;
@@ -149,8 +149,8 @@ pub struct Snapshot {
     epoch: u8,
     format: Format,
     version: u16,
-    /// When it began, ms since the epoch.
-    began_ms: u64,
+    /// Reads access clocks as of its beginning.
+    access: Access,
     /// Where parts go; `None` once nobody wants them.
     out: Option<Sender<Part>>,
     in_flight: InFlight,
@@ -225,7 +225,7 @@ impl Snapshot {
     pub fn new(
         epoch: u8,
         format: Format,
-        began_ms: u64,
+        access: Access,
         head: Vec<u8>,
         databases: u32,
         out: Sender<Part>,
@@ -234,7 +234,7 @@ impl Snapshot {
             epoch,
             format,
             version: crate::persist::rdb::VERSION,
-            began_ms,
+            access,
             out: Some(out),
             in_flight: InFlight::default(),
             lane: Lane { bytes: head, ..Lane::default() },
@@ -294,7 +294,7 @@ impl Snapshot {
         lane.select(db, self.format);
         match self.format {
             Format::Rdb(usage) => {
-                sections::key(&mut lane.encoder(self.version), entry, usage, self.began_ms);
+                sections::key(&mut lane.encoder(self.version), entry, usage, &self.access);
             }
             Format::Commands => rewrite::entry(&mut lane.bytes, entry),
         }
@@ -338,7 +338,7 @@ impl Snapshot {
         };
         if big.pieces.is_at_start() {
             self.lane.select(big.db, self.format);
-            sections::attributes(&mut self.lane.encoder(self.version), entry, usage, self.began_ms);
+            sections::attributes(&mut self.lane.encoder(self.version), entry, usage, &self.access);
         }
         let piece = big.pieces.write(entry, &mut self.lane.encoder(self.version));
         if piece == Piece::More {
@@ -367,6 +367,10 @@ impl Snapshot {
     /// Sends what is encoded on its way.
     fn send_lane(&mut self) {
         let bytes = std::mem::replace(&mut self.lane.bytes, Vec::with_capacity(PART + PART / 4));
+        self.send_sections(bytes);
+    }
+
+    fn send_sections(&mut self, bytes: Vec<u8>) {
         let places = std::mem::take(&mut self.lane.places);
         self.in_flight.sent(bytes.len());
         self.send(Part::Sections(bytes, places));
@@ -387,7 +391,8 @@ impl Snapshot {
         if self.format != Format::Commands {
             self.lane.bytes.push(opcode::END);
         }
-        self.send_lane();
+        let bytes = std::mem::take(&mut self.lane.bytes);
+        self.send_sections(bytes);
         self.send(Part::End);
         self.give_up();
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ds::entry::NewValue;
-use crate::keyspace::{Edit, Event, Keyspace};
+use crate::keyspace::{Access, Edit, Event, Keyspace};
 use crate::persist::disk::{Simulated, read};
 use crate::stdx::hash::Seed;
 use crate::types::new_string;
@@ -90,7 +90,8 @@ fn value(entry: &Entry) -> Vec<u8> {
 fn begin(keyspace: &mut Keyspace, epoch: u8) -> Receiver<Part> {
     let (out, parts) = channel();
     let format = Format::Rdb(Usage::None);
-    let snapshot = Snapshot::new(epoch, format, 0, b"REDIS0011".to_vec(), DATABASES, out);
+    let snapshot =
+        Snapshot::new(epoch, format, Access::default(), b"REDIS0011".to_vec(), DATABASES, out);
     keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
     parts
 }

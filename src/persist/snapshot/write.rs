@@ -107,7 +107,8 @@ struct Output<S> {
     crc: u64,
     written: u64,
     unsynced: u64,
-    compressor: Compressor,
+    /// Made when there is something to compress: it takes a quarter of a megabyte.
+    compressor: Option<Compressor>,
     /// Room for a part compressed.
     room: Vec<u8>,
 }
@@ -172,15 +173,7 @@ pub fn write_blocks(
 
 impl<S: Sink> Output<S> {
     fn new(sink: S, form: Form) -> Self {
-        Self {
-            form,
-            sink,
-            crc: 0,
-            written: 0,
-            unsynced: 0,
-            compressor: Compressor::new(),
-            room: Vec::new(),
-        }
+        Self { form, sink, crc: 0, written: 0, unsynced: 0, compressor: None, room: Vec::new() }
     }
 
     /// Writes what comes, to its end; how many bytes that were.
@@ -204,7 +197,8 @@ impl<S: Sink> Output<S> {
         }
         let mut compressed = std::mem::take(&mut self.room);
         compressed.clear();
-        compress(bytes, places, &mut self.compressor, &mut compressed);
+        let compressor = self.compressor.get_or_insert_default();
+        compress(bytes, places, compressor, &mut compressed);
         let put = self.put(&compressed);
         self.room = compressed;
         put
@@ -212,7 +206,8 @@ impl<S: Sink> Output<S> {
 
     fn text(&mut self, text: &[u8]) -> io::Result<()> {
         let mut encoded = Vec::new();
-        let compressor = self.form.compress.then_some(&mut self.compressor);
+        let compress = self.form.compress;
+        let compressor = compress.then(|| self.compressor.get_or_insert_default());
         Encoder::new(&mut encoded, compressor).string(text);
         self.put(&encoded)
     }

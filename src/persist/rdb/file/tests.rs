@@ -3,6 +3,7 @@
 use super::read::{Checksum, Fault, Found, Item, ReadError, Reader};
 use super::{opcode, write};
 use crate::config::Config;
+use crate::keyspace::Access;
 use crate::persist::rdb::encode::Encoder;
 use crate::persist::rdb::{Dumper, Loaded};
 use crate::stdx::crc::crc64;
@@ -316,7 +317,7 @@ fn the_file_drawn_in_the_head_is_read_and_written() {
     write::resize_db(&mut encoder, 1, 1);
     let value = crate::ds::entry::NewValue::Int(300);
     let entry = crate::types::Entry::new(b"k", value, Some(1000));
-    write::key(&mut encoder, &entry, write::Usage::None, 0);
+    write::key(&mut encoder, &entry, write::Usage::None, &Access::default());
     assert_eq!(out, drawn[..drawn.len() - 1]);
     assert_eq!(keys(&file(11, &drawn[9..drawn.len() - 1])).len(), 1);
 }

@@ -1,11 +1,12 @@
 //! Writing the sections of an RDB file.
 
 use super::opcode;
+use crate::keyspace::Access;
 use crate::persist::rdb::FIRST_OF_VALKEY;
 use crate::persist::rdb::encode::Encoder;
 use crate::persist::rdb::object::Saved;
 use crate::persist::rdb::save::save;
-use crate::types::{Entry, idle_seconds};
+use crate::types::Entry;
 
 /// What a file tells of a key's use, after `maxmemory-policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,14 +55,14 @@ pub fn resize_db(out: &mut Encoder<'_>, keys: usize, volatile: usize) {
     out.length(volatile);
 }
 
-/// A key with its value, as of `now_ms`.
-pub fn key(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, now_ms: u64) {
-    attributes(out, entry, usage, now_ms);
+/// A key with its value; `access` reads its access clock.
+pub fn key(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, access: &Access) {
+    attributes(out, entry, usage, access);
     save(Saved::from(entry), Some(entry.key()), out);
 }
 
 /// What stands before the type byte of a key.
-pub fn attributes(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, now_ms: u64) {
+pub fn attributes(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, access: &Access) {
     if let Some(deadline) = entry.deadline() {
         out.byte(opcode::EXPIRE_MS);
         out.u64_le(deadline);
@@ -70,7 +71,7 @@ pub fn attributes(out: &mut Encoder<'_>, entry: &Entry, usage: Usage, now_ms: u6
         Usage::None => {}
         Usage::Idle => {
             out.byte(opcode::IDLE);
-            out.length(idle_seconds(entry, now_ms) as usize);
+            out.length(access.idle_seconds(entry) as usize);
         }
         Usage::Frequency => {
             out.byte(opcode::FREQ);

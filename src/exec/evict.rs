@@ -1,0 +1,228 @@
+//! `maxmemory`: before a command runs, keys are evicted until there is room again; where none may go, what
+//! needs memory is refused.
+//!
+//! Evicting takes a slice of time for each command, so that nobody waits long: what is still too much after
+//! it is left to the next command, or to the periodic work. Values that take long to free are freed
+//! elsewhere, and count as gone from when they are evicted.
+
+use super::{evict_clients, multi, notable, settle, tracking};
+use crate::client::ClientId;
+use crate::config::Choice;
+use crate::keyspace::{Event, Wanted};
+use crate::resp::CmdError;
+use crate::server::Server;
+use crate::spec::{Spec, flag};
+use rand::Rng;
+
+/// Keys evicted before the time is looked at.
+const BETWEEN_LOOKS: usize = 8;
+/// A slice takes so long for each step of `maxmemory-eviction-tenacity` up to 10,
+const STEP_NANOS: f64 = 50_000.0;
+const EVEN_STEPS: u32 = 10;
+/// and so many times as long for each step beyond,
+const STEP_GROWTH: f64 = 1.15;
+/// up to this, where it has no end.
+const WITHOUT_END: u32 = 100;
+/// The longest slice of the periodic work.
+const SLICE_NANOS: u64 = 500_000;
+
+/// How memory is after eviction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// There is some.
+    Enough,
+    /// More is in use than may be, but it is becoming less.
+    Coming,
+    /// More is in use than may be, and nothing can be evicted.
+    None,
+}
+
+/// Makes room for a command, or says that it must not take memory.
+///
+/// # Errors
+/// There is no room, and the command may need some.
+#[inline]
+pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    if s.maxmemory == 0 || !minds_memory(s) {
+        return Ok(());
+    }
+    let counted = counted(s);
+    if counted <= s.maxmemory {
+        let db = s.clients.running(id).db;
+        s.keyspace.set_table_room(db, (s.maxmemory - counted) as usize);
+        if s.keyspace.shared.stats.over_since_us.is_some() || s.out_of_memory {
+            has_room(s);
+        }
+        return Ok(());
+    }
+    if !evict_clients::before_keys(s, id) {
+        return Err(OUT_OF_MEMORY);
+    }
+    if self::counted(s) <= s.maxmemory {
+        has_room(s);
+        return Ok(());
+    }
+    make_room(s, slice_nanos(s.config.maxmemory_eviction_tenacity));
+    if s.out_of_memory { refuse(s, id, spec) } else { Ok(()) }
+}
+
+/// Whether commands that take memory may run: as it was when the command that is running came. It holds for
+/// all that the command runs itself.
+pub fn may_grow(s: &Server) -> bool {
+    !s.out_of_memory
+}
+
+/// The refusal of a command that takes memory while there is none.
+pub const OUT_OF_MEMORY: CmdError =
+    CmdError::code("OOM command not allowed when used memory > 'maxmemory'.");
+
+/// Bytes in use that `maxmemory` is about: what is about to be freed is left out, and what goes away by
+/// itself when it is written.
+pub fn counted(s: &Server) -> u64 {
+    let used = (s.facts.figures.used_memory)();
+    let not_counted = s.not_counted_for_eviction() + s.keyspace.shared.unfreed().bytes();
+    used.saturating_sub(not_counted)
+}
+
+/// Whether this server looks after its memory: a replica may leave that to its primary.
+fn minds_memory(s: &Server) -> bool {
+    s.repl.is_primary() || !s.config.replica_ignore_maxmemory
+}
+
+/// Whether nothing may be evicted now: while keys past their deadline are kept the others are, too. That a replica
+/// waits for its primary to remove such keys does not count.
+fn rests(s: &Server) -> bool {
+    let shared = &s.keyspace.shared;
+    shared.keeps_expired() && !shared.waits_for_primary()
+}
+
+/// A slice of evicting beside commands; true while there is more to do.
+pub fn slice(s: &mut Server) -> bool {
+    if s.maxmemory == 0 || !minds_memory(s) || counted(s) <= s.maxmemory {
+        has_room(s);
+        return false;
+    }
+    if rests(s) {
+        return false;
+    }
+    let room = make_room(s, SLICE_NANOS);
+    settle::settle(s, None);
+    tracking::end_turn(s, None);
+    room == Room::Coming
+}
+
+#[cold]
+fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    let session = s.clients.running(id);
+    let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
+    if flags.has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
+}
+
+fn has_room(s: &mut Server) {
+    s.out_of_memory = false;
+    let stats = &mut s.keyspace.shared.stats;
+    if let Some(since) = stats.over_since_us.take() {
+        stats.over_us += s.keyspace.shared.now_us.saturating_sub(since);
+    }
+}
+
+/// Evicts for as long as a slice takes, and notes how it went.
+#[cold]
+fn make_room(s: &mut Server, nanos: u64) -> Room {
+    let began = s.timer.now();
+    let recorded = s.keyspace.shared.recorded();
+    let room = evict(s, began, nanos);
+    if s.effects.is_feeding() {
+        propagate(s, recorded);
+    }
+    notable::lasted(s, "eviction-cycle", began);
+    if room == Room::Enough {
+        has_room(s);
+        return room;
+    }
+    s.out_of_memory = room == Room::None;
+    let now_us = s.keyspace.shared.now_us;
+    s.keyspace.shared.stats.over_since_us.get_or_insert(now_us);
+    room
+}
+
+fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
+    // Tables are not to grow meanwhile.
+    for db in 0..s.keyspace.len() as u32 {
+        s.keyspace.set_table_room(db, 0);
+    }
+    let unfreed = s.keyspace.shared.unfreed();
+    // What a database takes is not known until it is freed, so nothing is evicted in its place.
+    if unfreed.has_database() || rests(s) {
+        return Room::Coming;
+    }
+    let policy = s.config.maxmemory_policy;
+    let wanted = Wanted {
+        choice: policy.choice(),
+        volatile: policy.spares_persistent(),
+        samples: s.config.maxmemory_samples as usize,
+    };
+    // What evicted keys took is added up. The allocator's figure would not do: it rises with what is told
+    // of them to others.
+    let mut over = counted(s).saturating_sub(s.maxmemory);
+    loop {
+        for _ in 0..BETWEEN_LOOKS {
+            match s.keyspace.evict(wanted, &mut || s.rng.next_u64()) {
+                None => return nothing_left(s, wanted),
+                Some(bytes) if bytes as u64 >= over => return Room::Enough,
+                Some(bytes) => over -= bytes as u64,
+            }
+        }
+        if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= nanos {
+            return Room::Coming;
+        }
+    }
+}
+
+/// Nothing can be evicted any more, but what was may still be about to be freed.
+fn nothing_left(s: &Server, wanted: Wanted) -> Room {
+    match () {
+        () if counted(s) <= s.maxmemory => Room::Enough,
+        () if wanted.choice != Choice::Nothing && !s.keyspace.shared.unfreed().is_empty() => {
+            Room::Coming
+        }
+        () => Room::None,
+    }
+}
+
+/// Others hear of evicted keys by their removal. Each is a write of its own.
+fn propagate(s: &mut Server, from: usize) {
+    let name: &[u8] = if s.config.lazyfree_lazy_eviction { b"UNLINK" } else { b"DEL" };
+    for number in from..s.keyspace.shared.recorded() {
+        let change = &s.keyspace.shared.recorded_from(number)[0];
+        if change.event == Event::EVICTED {
+            s.effects.push(change.db, [name, &change.key].into_iter());
+            s.deliver_writes();
+        }
+    }
+}
+
+/// How long a command may evict.
+fn slice_nanos(tenacity: u32) -> u64 {
+    if tenacity >= WITHOUT_END {
+        return u64::MAX;
+    }
+    let even = STEP_NANOS * f64::from(tenacity.min(EVEN_STEPS));
+    let beyond = tenacity.saturating_sub(EVEN_STEPS);
+    (even * STEP_GROWTH.powi(beyond as i32)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenacity_makes_slices_longer_and_at_last_endless() {
+        let millis = [0, 1, 10, 20, 99, 100].map(|tenacity| slice_nanos(tenacity) / 1_000_000);
+        assert_eq!(millis[..4], [0, 0, 0, 2]);
+        assert_eq!(slice_nanos(10), 500_000);
+        assert!((100_000..200_000).contains(&millis[4]), "about two minutes: {millis:?}");
+        assert_eq!(slice_nanos(100), u64::MAX);
+    }
+}
