@@ -159,7 +159,24 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
         tracking::note(s, id, command, argv);
     }
     if s.effects.is_feeding() && !spec.flags.has(flag::COMPOSITE) {
-        propagate(s, id, argv, dirty, recorded);
+        match spec.flags.has(flag::TOUCHES_ARBITRARY_KEYS) {
+            true => deliver_each(s, id, recorded),
+            false => propagate(s, id, argv, dirty, recorded),
+        }
+    }
+}
+
+/// Delivers what expired under a command that may come to any key. That it came to these makes them no transaction, unless it is
+/// part of one.
+#[cold]
+fn deliver_each(s: &mut Server, id: ClientId, recorded: usize) {
+    let lazy = s.config.lazyfree_lazy_expire;
+    for number in recorded..s.keyspace.shared.recorded() {
+        let change = &s.keyspace.shared.recorded_from(number)[0];
+        collect_if_expired(change, lazy, &mut s.effects);
+        if !s.clients.running(id).flags.deny_blocking {
+            s.deliver_writes();
+        }
     }
 }
 

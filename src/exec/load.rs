@@ -166,6 +166,9 @@ pub(super) fn refuse(s: &mut Server, why: String) -> Slice {
 fn took(s: &mut Server, batch: &mut Batch) {
     let loading = &mut s.persist.loading;
     loading.keys_expired += batch.expired;
+    if loading.running.as_ref().is_some_and(|run| run.done == Done::Serve) {
+        loading.gone.extend(batch.gone.drain(..).map(|key| (batch.db, key)));
+    }
     loading.keys_empty += batch.empty;
     let functions = match &mut loading.staged {
         Some(staged) => &mut staged.functions,

@@ -1,7 +1,7 @@
 //! CLIENT PAUSE: whose commands wait, and when they go on.
 
 use super::{call, gate, multi};
-use crate::client::ClientId;
+use crate::client::{ClientId, Kind};
 use crate::keyspace::Keeper;
 use crate::resp::Argv;
 use crate::server::Server;
@@ -15,7 +15,8 @@ pub fn may_run(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<Comm
 
 #[cold]
 fn waits(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>) -> bool {
-    if end_if_over(s) {
+    // What replicas say of themselves is heard: who paused may wait for it.
+    if end_if_over(s) || s.clients.running(id).kind == Kind::Replica {
         return false;
     }
     let found = found.or_else(|| call::find(&s.commands, argv).ok());

@@ -40,6 +40,13 @@ impl KeysCtx<'_> {
         self.effects.act(action);
     }
 
+    /// The AOF and the replicas get the removal of `key` in place of the command, and are told to free it on another
+    /// thread, if `lazily`.
+    pub fn propagate_removal(&mut self, key: &[u8], lazily: bool) {
+        let name: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
+        self.propagate_as(&[name, key]);
+    }
+
     /// What the AOF and the replicas get in place of the command as received; nothing, if `argv`
     /// is empty. Called several times it gives several commands, which become one transaction.
     pub fn propagate_as(&mut self, argv: &[&[u8]]) {

@@ -138,7 +138,7 @@ fn restore(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         // Its time is over: nothing is created, and what was there is gone.
         if let Some(old) = old {
             old.delete(Event::generic("del"));
-            c.propagate_as(&[b"DEL", key]);
+            c.propagate_removal(key, c.config.lazyfree_lazy_server_del);
         }
         c.reply.ok();
         return DONE;

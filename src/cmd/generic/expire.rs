@@ -265,11 +265,17 @@ fn set_deadline(
         Some(at) => {
             edit.set_deadline(Some(at));
             edit.done(Event::generic("expire"));
-            c.propagate_as(&[b"PEXPIREAT", key, at.to_string().as_bytes()]);
+            // What names the very time already goes on as it came.
+            if (base, unit) != (Base::Epoch, Unit::Millis) {
+                let at = at.to_string();
+                let rewritten = [b"PEXPIREAT", key, at.as_bytes()];
+                let words: Vec<&[u8]> = rewritten.into_iter().chain(argv.from(3)).collect();
+                c.propagate_as(&words);
+            }
         }
         None => {
             edit.delete(Event::generic("del"));
-            c.propagate_as(&[b"DEL", key]);
+            c.propagate_removal(key, c.config.lazyfree_lazy_expire);
         }
     }
     c.reply.int(1);

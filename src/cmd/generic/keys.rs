@@ -111,7 +111,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Generic,
             complexity: "O(1)",
             arity: 1,
-            flags: flag::READONLY,
+            flags: flag::READONLY.with(flag::TOUCHES_ARBITRARY_KEYS),
             acl: acl::KEYSPACE,
             tips: &["request_policy:all_shards", "nondeterministic_output"],
             ..Spec::NEW

@@ -84,7 +84,7 @@ fn add(
 /// Replicas and the AOF get the scores, so that none of them has to agree on the arithmetic.
 fn propagate(c: &mut KeysCtx<'_>, key: &[u8], places: &Places<'_>, options: AddOptions) {
     let scores: Vec<String> = places.iter().map(|(score, _)| score.to_string()).collect();
-    let mut argv: Vec<&[u8]> = vec![b"ZADD", key];
+    let mut argv: Vec<&[u8]> = vec![b"zadd", key];
     if options.only_new {
         argv.push(b"NX");
     }

@@ -159,6 +159,7 @@ fn warn_of_later(changed: &Changed) {
 
 fn resetstat(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     s.stats.reset();
+    s.repl.counts = Default::default();
     s.keyspace.shared.stats = Default::default();
     s.reply(id).ok();
     DONE

@@ -98,8 +98,7 @@ fn spop_count(c: &mut KeysCtx<'_>, key: &[u8], count: usize) -> Outcome {
         held.iter().for_each(|member| c.reply.string(member));
         held.event(SPOP);
         held.delete(Event::DEL);
-        let removal: &[u8] = if c.config.lazyfree_lazy_server_del { b"UNLINK" } else { b"DEL" };
-        c.propagate_as(&[removal, key]);
+        c.propagate_removal(key, c.config.lazyfree_lazy_server_del);
         return DONE;
     }
     let mut popped = Vec::new();

@@ -134,7 +134,7 @@ fn getex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     match (ttl, deadline) {
         (Some(Ttl::ExAt(_) | Ttl::PxAt(_)), Some(at)) if at <= now => {
             edit.delete(DEL);
-            c.propagate_as(&[b"DEL", key]);
+            c.propagate_removal(key, c.config.lazyfree_lazy_expire);
         }
         (_, Some(at)) => {
             edit.set_deadline(Some(at));

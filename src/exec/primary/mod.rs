@@ -18,7 +18,8 @@ const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 /// Replicas are told what came to the stream in this turn.
 pub fn end_turn(s: &mut Server) {
-    if s.repl.wants_acks && s.repl.is_primary() {
+    // While clients are paused nothing is added to the stream.
+    if s.repl.wants_acks && s.repl.is_primary() && !s.pause.is_on(s.now_ms()) {
         s.repl.wants_acks = false;
         append(s, GETACK);
     }
@@ -57,6 +58,7 @@ pub fn resume(s: &mut Server, facts: &[(Vec<u8>, Vec<u8>)]) {
     };
     let replid = of(b"repl-id").filter(|id| id.len() == 40);
     let offset = of(b"repl-offset").and_then(|offset| offset.parse::<u64>().ok());
+    let gone = std::mem::take(&mut s.persist.loading.gone);
     let (Some(replid), Some(offset)) = (replid, offset) else { return };
     if !s.repl.is_primary() {
         return;
@@ -67,6 +69,13 @@ pub fn resume(s: &mut Server, facts: &[(Vec<u8>, Vec<u8>)]) {
     s.repl.backlog.rebase(offset);
     s.repl.replicas.none_since_ms = s.now_ms();
     s.follow_stream();
+    // What expired meanwhile is in the file no more, but those who followed still have it.
+    let name: &[u8] = if s.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+    for (db, key) in gone {
+        s.effects.push(db, [name, &key].into_iter());
+        s.deliver_writes();
+    }
+    s.repl.trim(s.config.repl_backlog_size);
 }
 
 /// Takes a connection in as a replica's.

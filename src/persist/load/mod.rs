@@ -70,6 +70,8 @@ pub struct Batch {
     pub read: u64,
     /// Keys that were left out since the last batch, being past their deadline,
     pub expired: u64,
+    /// their names, if the file says which history it is of: its followers have to be told,
+    pub gone: Vec<Vec<u8>>,
     /// or without elements.
     pub empty: u64,
     /// What the file says of the memory that its server used.
@@ -257,7 +259,11 @@ impl Load<'_> {
         if over && !self.options.keep_expired {
             self.batch.expired += 1;
             self.summary.expired += 1;
-            return Ok(());
+            if self.summary.replication.is_empty() {
+                return Ok(());
+            }
+            self.batch.gone.push(key.name.to_vec());
+            return if self.batch.gone.len() < BATCH_KEYS { Ok(()) } else { self.hand_over() };
         }
         if u32::try_from(key.name.len()).is_err() {
             let why = "a key of 4 GiB or more".to_owned();

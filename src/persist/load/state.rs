@@ -21,6 +21,8 @@ pub struct Loading {
     pub keys_loaded: u64,
     /// Keys that it left out, being past their deadline,
     pub keys_expired: u64,
+    /// Those of the load at the start, with their databases, until the followers of their history are told.
+    pub gone: Vec<(u32, Vec<u8>)>,
     /// or without elements.
     pub keys_empty: u64,
     /// The data set that is being loaded beside the one that is there.
