@@ -25,10 +25,10 @@ def free_port():
 class Server:
     """A server process of our own; it vanishes at the end of a `with`, and with it its folder, but for one it was given."""
 
-    def __init__(self, command, options=(), wait_s=20.0, folder=None):
+    def __init__(self, command, options=(), wait_s=20.0, folder=None, port=None):
         self.folder = folder or tempfile.mkdtemp(prefix="larder-")
         self.keeps_folder = folder is not None
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = os.path.join(self.folder, "log")
         self.command = shlex.split(command) + [
             "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder,

@@ -248,6 +248,8 @@ pub struct Session {
     pub traffic: Traffic,
     /// Its writes are all in the log up to this offset.
     pub wrote_to: u64,
+    /// Its writes are all in the stream for replicas up to this offset.
+    pub streamed_to: u64,
     /// Bytes that `Clients` counted of it for `maxmemory-clients`; 0 where they are not counted.
     pub counted: usize,
     /// It was woken to go on with the input it holds.
@@ -285,6 +287,7 @@ impl Session {
             last_command: None,
             traffic: Traffic::default(),
             wrote_to: 0,
+            streamed_to: 0,
             counted: 0,
             resumed: false,
             waker: None,

@@ -23,6 +23,10 @@ pub(super) fn settle_one(s: &mut Server, actor: Option<ClientId>) {
     }
     if s.effects.collected() > 0 {
         s.deliver_writes();
+        let offset = s.repl.offset();
+        if let Some(session) = actor.and_then(|id| s.clients.get_mut(id)) {
+            session.streamed_to = offset;
+        }
     }
 }
 

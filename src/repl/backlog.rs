@@ -164,3 +164,93 @@ impl Feed for Backlog {
         self.append(op.request);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The stream from `offset` on, read as a replica's socket would: a few slices at a time.
+    fn read(backlog: &Backlog, mut offset: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let mut slices = [IoSlice::new(&[]); 2];
+            let filled = backlog.chunks(offset, &mut slices);
+            if filled == 0 {
+                return bytes;
+            }
+            for slice in &slices[..filled] {
+                bytes.extend_from_slice(slice);
+                offset += slice.len() as u64;
+            }
+        }
+    }
+
+    fn check_invariants(backlog: &Backlog) {
+        let held: usize = backlog.blocks.iter().map(Vec::len).sum();
+        assert_eq!(held as u64, backlog.end - backlog.start);
+        let full = |block: &Vec<u8>| block.len() == BLOCK;
+        assert!(backlog.blocks.iter().rev().skip(1).all(full), "all but the last are full");
+        assert!(backlog.kept || backlog.blocks.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_the_end_of_what_was_appended(
+            began in 0u64..100_000,
+            pieces in prop::collection::vec((0usize..40_000, 1u64..60_000, any::<u16>()), 1..30),
+        ) {
+            let mut backlog = Backlog::default();
+            backlog.rebase(began);
+            backlog.keep();
+            let mut all = Vec::new();
+            for (number, (len, size, cursor)) in pieces.into_iter().enumerate() {
+                let piece: Vec<u8> = (0..len).map(|at| (at * 7 + number) as u8).collect();
+                backlog.append(&piece);
+                all.extend_from_slice(&piece);
+                let held = backlog.end() - backlog.start();
+                // Somewhere in what is held, a replica reads.
+                let wanted = backlog.start() + u64::from(cursor) % (held + 1);
+                backlog.trim(size, wanted);
+                check_invariants(&backlog);
+                prop_assert_eq!(backlog.end(), began + all.len() as u64);
+                prop_assert!(backlog.has(wanted) && backlog.has(backlog.end()));
+                prop_assert!(!backlog.has(backlog.end() + 1));
+                prop_assert!(backlog.end() - backlog.start() >= size.min(all.len() as u64));
+                prop_assert_eq!(read(&backlog, wanted), &all[(wanted - began) as usize..]);
+                prop_assert_eq!(read(&backlog, backlog.start()).len() as u64, backlog.end() - backlog.start());
+            }
+        }
+    }
+
+    fn feed(backlog: &mut Backlog, db: u32, request: &[u8]) {
+        backlog.feed(Op { db, request, stream_only: false });
+    }
+
+    #[test]
+    fn a_write_names_its_database_where_whoever_follows_does_not_know_it() {
+        let mut backlog = Backlog::default();
+        feed(&mut backlog, 0, b"A");
+        assert_eq!((backlog.end(), backlog.db()), (0, None), "nothing is counted that is not kept");
+        backlog.keep();
+        feed(&mut backlog, 3, b"B");
+        feed(&mut backlog, 3, b"C");
+        backlog.forget_db();
+        feed(&mut backlog, 3, b"D");
+        let select = "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n";
+        assert_eq!(read(&backlog, 0), format!("{select}BC{select}D").into_bytes());
+    }
+
+    #[test]
+    fn what_is_dropped_is_not_gone_on_with() {
+        let mut backlog = Backlog::default();
+        backlog.keep();
+        backlog.append(b"0123456789");
+        assert!(backlog.has(0) && backlog.has(10));
+        backlog.drop_kept();
+        check_invariants(&backlog);
+        assert!(!backlog.has(10), "what comes next is not kept");
+        backlog.keep();
+        assert!(backlog.has(10) && !backlog.has(9));
+    }
+}

@@ -38,8 +38,12 @@ pub struct Breakdown {
     pub muzzy: u64,
     /// Held by ordinary clients.
     pub clients_normal: u64,
-    /// Held by replicas.
+    /// Held by replicas: the stream beyond what is kept anyway is theirs.
     pub clients_replicas: u64,
+    /// The stream of writes that is kept for replicas,
+    pub backlog: u64,
+    /// and with what they have yet to be sent of it.
+    pub stream: u64,
     /// Each database that has keys.
     pub databases: Vec<DatabaseOverhead>,
     /// Keys.
@@ -85,7 +89,7 @@ impl Memory {
     pub fn new(found: Breakdown) -> Self {
         let tables: u64 = found.databases.iter().map(|db| db.table + db.deadlines).sum();
         let clients = found.clients_normal + found.clients_replicas;
-        let overhead = found.startup + clients + tables;
+        let overhead = found.startup + clients + found.backlog + tables;
         let dataset = found.used.saturating_sub(overhead);
         let grown = found.used.saturating_sub(found.startup);
         let per_key = grown.checked_div(found.keys).unwrap_or(0);
@@ -157,13 +161,10 @@ impl Memory {
         excess(out, "allocator_rss", self.allocator_rss());
         excess(out, "rss_overhead", self.rss_overhead());
         excess(out, "mem_fragmentation", self.fragmentation());
-        let none = [
-            "mem_not_counted_for_evict",
-            "mem_replication_backlog",
-            "mem_total_replication_buffers",
-            "mem_replica_full_sync_buffer",
-        ];
-        out.all(&none, 0);
+        out.put("mem_not_counted_for_evict", self.found.stream - self.found.backlog);
+        out.put("mem_replication_backlog", self.found.backlog);
+        out.put("mem_total_replication_buffers", self.found.stream);
+        out.put("mem_replica_full_sync_buffer", 0);
         out.put("mem_clients_slaves", self.found.clients_replicas);
         out.put("mem_clients_normal", self.found.clients_normal);
         out.all(&["mem_cluster_links", "mem_aof_buffer"], 0);

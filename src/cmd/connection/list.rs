@@ -282,7 +282,9 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let names = c.names.as_deref().cloned().unwrap_or_default();
     let command = c.last_command.map_or("NULL", |command| s.command_name(command));
-    let events = if c.out.is_empty() { "r" } else { "rw" };
+    // A replica's output is a place in the stream, which lies with the server.
+    let streamed = s.repl.replicas.find(id).map_or(0, |it| it.pending(s.repl.offset()) as usize);
+    let events = if c.out.is_empty() && streamed == 0 { "r" } else { "rw" };
     let subscriptions = |topic| c.subscriptions.as_ref().map_or(0, |all| all.count(topic));
     let mut line = String::with_capacity(400);
     let _ = write!(
@@ -314,9 +316,11 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
         c.out.tail_capacity(),
         c.out.tail_capacity(),
         c.out.len().min(OUTPUT_SHOWN_FIRST),
-        c.out.segments() + usize::from(c.out.len() > OUTPUT_SHOWN_FIRST),
-        c.out.len().saturating_sub(OUTPUT_SHOWN_FIRST),
-        c.memory(),
+        c.out.segments()
+            + usize::from(c.out.len() > OUTPUT_SHOWN_FIRST)
+            + usize::from(streamed > 0),
+        c.out.len().saturating_sub(OUTPUT_SHOWN_FIRST) + streamed,
+        c.memory() + streamed,
         tracking::redirect(c),
         if c.resp == Resp::V3 { 3 } else { 2 },
         text(&names.lib_name),

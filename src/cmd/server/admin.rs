@@ -162,7 +162,7 @@ fn monitor(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     DONE
 }
 
-fn wait(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
+fn wait(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     if !s.repl.is_primary() {
         return Err(CmdError::Msg(
             "WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is \
@@ -173,10 +173,11 @@ fn wait(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
     let replicas = u64::try_from(int(&argv[1])?).unwrap_or(0);
     let timeout_ms = timeout_ms(&argv[2])?;
     let deadline_ms = (timeout_ms > 0).then(|| s.now_ms().saturating_add(timeout_ms));
-    Ok(Flow::AwaitReplicas(ReplicasWait { replicas, offset: s.repl.offset(), deadline_ms }))
+    let offset = s.clients.running(id).streamed_to;
+    Ok(Flow::AwaitReplicas(ReplicasWait { replicas, offset, deadline_ms }))
 }
 
-fn waitaof(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
+fn waitaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let out_of_range = CmdError::Msg("value is out of range, value must between 0 and 1");
     let local = match int(&argv[1])? {
         0 => false,
@@ -193,7 +194,7 @@ fn waitaof(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
         ));
     }
     let deadline_ms = (timeout_ms > 0).then(|| s.now_ms().saturating_add(timeout_ms));
-    let offset = s.repl.offset();
+    let offset = s.clients.running(id).streamed_to;
     Ok(Flow::AwaitSync(SyncWait { local, replicas, offset, deadline_ms }))
 }
 

@@ -125,6 +125,8 @@ pub(super) fn account(s: &Server) -> Memory {
     let allocator = (s.facts.figures.allocator)();
     let used = (s.facts.figures.used_memory)();
     let clients = s.clients.memory();
+    let stream = s.repl.backlog.memory() as u64;
+    let backlog = stream.min(s.config.repl_backlog_size);
     let databases = s.keyspace.databases().filter(|(_, db)| !db.is_empty());
     Memory::new(Breakdown {
         used,
@@ -137,7 +139,9 @@ pub(super) fn account(s: &Server) -> Memory {
         resident: allocator.resident,
         muzzy: allocator.muzzy,
         clients_normal: clients.normal,
-        clients_replicas: clients.replicas,
+        clients_replicas: clients.replicas + (stream - backlog),
+        backlog,
+        stream,
         databases: databases.map(|(index, db)| overhead(index, db)).collect(),
         keys: s.keyspace.total_keys() as u64,
     })
@@ -208,7 +212,7 @@ fn figures(memory: &Memory, s: &Server) -> Vec<(&'static str, Figure)> {
         ("peak.allocated", Count(found.peak)),
         ("total.allocated", Count(found.used)),
         ("startup.allocated", Count(found.startup)),
-        ("replication.backlog", Count(0)),
+        ("replication.backlog", Count(found.backlog)),
         ("clients.slaves", Count(found.clients_replicas)),
         ("clients.normal", Count(found.clients_normal)),
         ("cluster.links", Count(0)),

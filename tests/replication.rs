@@ -1,0 +1,316 @@
+//! A primary and its replicas, as bytes: the handshake, snapshots, the stream, and who may go on with it.
+
+use larder::client::ClientId;
+use larder::config::Config;
+use larder::testing::InProcess;
+
+/// A primary with one ordinary client.
+struct Primary {
+    server: InProcess,
+    client: ClientId,
+}
+
+impl Default for Primary {
+    fn default() -> Self {
+        Self::new(Config {
+            repl_diskless_sync_delay: 0,
+            save: larder::config::special::SavePoints(Vec::new()),
+            ..Config::default()
+        })
+    }
+}
+
+impl Primary {
+    fn new(config: Config) -> Self {
+        let mut server = InProcess::new(config, 1);
+        let client = server.connect();
+        Self { server, client }
+    }
+
+    /// Runs an inline command; what is answered.
+    fn run(&mut self, line: &str) -> String {
+        let client = self.client;
+        self.send(client, line)
+    }
+
+    fn send(&mut self, client: ClientId, line: &str) -> String {
+        self.server.send(client, format!("{line}\r\n").as_bytes());
+        self.output(client)
+    }
+
+    fn output(&mut self, client: ClientId) -> String {
+        self.server.take_output(client).escape_ascii().to_string().replace("\\r\\n", " ")
+    }
+
+    /// Connects a replica that can do all, and asks for what it names.
+    fn follow(&mut self, psync: &str) -> (ClientId, String) {
+        let replica = self.server.connect();
+        assert_eq!(self.send(replica, "REPLCONF listening-port 7001 capa eof capa psync2"), "+OK ");
+        let answer = self.send(replica, psync);
+        (replica, answer)
+    }
+
+    /// A replica that has its snapshot, and gets the stream.
+    fn follower(&mut self) -> ClientId {
+        let (replica, answer) = self.follow("PSYNC ? -1");
+        assert!(answer.starts_with("+FULLRESYNC "), "{answer}");
+        assert_eq!(self.send(replica, "REPLCONF ACK 0"), "");
+        replica
+    }
+
+    fn id(&mut self) -> String {
+        self.server.server().repl.replid.clone()
+    }
+
+    fn offset(&mut self) -> u64 {
+        self.server.server().repl.offset()
+    }
+}
+
+const SELECT_0: &str = "*2 $6 SELECT $1 0 ";
+
+#[test]
+fn a_replica_gets_a_snapshot_and_then_the_stream() {
+    let mut primary = Primary::default();
+    primary.run("SET before 1");
+    let (replica, answer) = primary.follow("PSYNC ? -1");
+    let (id, mark) = (primary.id(), &answer[answer.len() - 40..]);
+    let head = format!("+FULLRESYNC {id} 0 $EOF:{mark} REDIS0011");
+    assert!(answer.starts_with(&head), "{answer} begins with {head}");
+    assert!(answer.contains("before") && answer.contains(&format!("repl-id({id}")), "{answer}");
+    primary.run("SET after 2");
+    assert_eq!(primary.output(replica), "", "it has not said yet that it found the mark");
+    let stream = primary.send(replica, "REPLCONF ACK 0");
+    assert_eq!(stream, format!("{SELECT_0}*3 $3 SET $5 after $1 2 "));
+    primary.run("SET more 3");
+    assert_eq!(primary.output(replica), "*3 $3 SET $4 more $1 3 ");
+}
+
+#[test]
+fn a_replica_that_knows_no_mark_is_sent_the_file_with_its_length() {
+    let mut primary = Primary::default();
+    primary.run("SET before 1");
+    let replica = primary.server.connect();
+    let answer = primary.send(replica, "SYNC");
+    assert!(answer.starts_with('$') && answer.contains(" REDIS0011"), "{answer}");
+    primary.run("SET after 2");
+    assert_eq!(primary.output(replica), format!("{SELECT_0}*3 $3 SET $5 after $1 2 "));
+}
+
+#[test]
+fn who_lost_the_link_goes_on_where_it_was() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let (id, at) = (primary.id(), primary.offset());
+    primary.server.disconnect(replica);
+    primary.run("SET b 2");
+    let (_, answer) = primary.follow(&format!("PSYNC {id} {}", at + 1));
+    assert_eq!(answer, format!("+CONTINUE {id} *3 $3 SET $1 b $1 2 "));
+    let stats = primary.run("INFO stats");
+    assert!(stats.contains("sync_full:1 sync_partial_ok:1 sync_partial_err:0"), "{stats}");
+}
+
+#[test]
+fn who_asks_for_what_is_not_there_gets_a_snapshot() {
+    let mut primary = Primary::default();
+    primary.follower();
+    primary.run("SET a 1");
+    let (id, at) = (primary.id(), primary.offset());
+    let other = "0123456789".repeat(4);
+    for psync in [
+        format!("PSYNC {id} {}", at + 2),
+        format!("PSYNC {id} 0"),
+        format!("PSYNC {id} -5"),
+        format!("PSYNC {other} 1"),
+    ] {
+        let (_, answer) = primary.follow(&psync);
+        assert!(answer.starts_with("+FULLRESYNC "), "{psync}: {answer}");
+    }
+    let stats = primary.run("INFO stats");
+    assert!(stats.contains("sync_full:5 sync_partial_ok:0 sync_partial_err:4"), "{stats}");
+}
+
+#[test]
+fn a_restart_leaves_followers_their_place() {
+    let mut primary = Primary::default();
+    primary.follower();
+    primary.run("SET a 1");
+    let (id, at) = (primary.id(), primary.offset());
+    primary.run("SAVE");
+    let disk = primary.server.disk().clone();
+    let mut server = InProcess::start(Config::default(), 2, disk).unwrap();
+    let client = server.connect();
+    let mut primary = Primary { server, client };
+    primary.run("SET b 2");
+    let new_id = primary.id();
+    assert_ne!(id, new_id);
+    let (_, answer) = primary.follow(&format!("PSYNC {id} {}", at + 1));
+    assert_eq!(answer, format!("+CONTINUE {new_id} {SELECT_0}*3 $3 SET $1 b $1 2 "));
+    let beyond = primary.offset() + 1;
+    let (_, answer) = primary.follow(&format!("PSYNC {id} {beyond}"));
+    assert!(!answer.contains("CONTINUE"), "what came since is not of the history before: {answer}");
+}
+
+#[test]
+fn several_that_wait_share_a_snapshot() {
+    let mut primary = Primary::default();
+    primary.run("CONFIG SET repl-diskless-sync-delay 3");
+    let (first, answer) = primary.follow("PSYNC ? -1");
+    assert_eq!(answer, "");
+    primary.server.advance(2000);
+    assert_eq!(primary.output(first), "\\n\\n", "a sign of life each second");
+    let (second, _) = primary.follow("PSYNC ? -1");
+    primary.server.advance(1100);
+    let answers = [first, second].map(|replica| primary.output(replica).replace("\\n", ""));
+    assert!(answers[0].starts_with("+FULLRESYNC "), "{}", answers[0]);
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[test]
+fn so_many_that_wait_are_enough() {
+    let mut primary = Primary::default();
+    primary.run("CONFIG SET repl-diskless-sync-delay 100 repl-diskless-sync-max-replicas 2");
+    let (first, answer) = primary.follow("PSYNC ? -1");
+    assert_eq!(answer, "");
+    primary.follow("PSYNC ? -1");
+    assert!(primary.output(first).starts_with("+FULLRESYNC "));
+}
+
+#[test]
+fn several_writes_of_one_command_come_as_a_transaction() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    for line in ["MULTI", "SET a 1", "SELECT 2", "INCR b", "PUBLISH c d", "EXEC"] {
+        primary.run(line);
+    }
+    let expected = format!(
+        "{SELECT_0}*1 $5 MULTI *3 $3 SET $1 a $1 1 *2 $6 SELECT $1 2 *2 $4 INCR $1 b *3 $7 PUBLISH $1 c $1 d *1 $4 EXEC "
+    );
+    assert_eq!(primary.output(replica), expected);
+    primary.run("PUBLISH c d");
+    assert_eq!(primary.output(replica), "*3 $7 PUBLISH $1 c $1 d ");
+}
+
+#[test]
+fn a_replica_hears_of_its_primary_and_is_closed_when_it_says_nothing() {
+    let mut primary = Primary::default();
+    primary.run("CONFIG SET repl-ping-replica-period 2 repl-timeout 5");
+    let replica = primary.follower();
+    primary.server.advance(4900);
+    let heard = primary.output(replica);
+    assert_eq!(heard.replace("*1 $4 PING ", "."), "...", "at once, and every two seconds");
+    assert!(!primary.server.is_closed(replica));
+    primary.send(replica, "REPLCONF ACK 1");
+    primary.server.advance(5000);
+    assert!(!primary.server.is_closed(replica));
+    primary.server.advance(2000);
+    assert!(primary.server.is_closed(replica));
+}
+
+#[test]
+fn a_wait_ends_when_replicas_have_said_so() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    assert_eq!(primary.run("WAIT 1 1000"), "", "it waits");
+    let stream = primary.output(replica);
+    assert!(stream.ends_with("*3 $8 REPLCONF $6 GETACK $1 * "), "{stream}");
+    primary.send(replica, &format!("REPLCONF ACK {}", at - 1));
+    let client = primary.client;
+    assert_eq!(primary.output(client), "");
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert_eq!(primary.output(client), ":1 ");
+    assert_eq!(primary.run("WAIT 2 1000"), "");
+    primary.server.advance(1001);
+    assert_eq!(primary.output(client), ":1 ", "one is not two, but the time is over");
+}
+
+#[test]
+fn waitaof_counts_replicas_that_have_synced() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    assert_eq!(primary.run("WAITAOF 0 1 0"), "");
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    let client = primary.client;
+    assert_eq!(primary.output(client), "");
+    primary.send(replica, &format!("REPLCONF ACK {at} FACK {at}"));
+    assert_eq!(primary.output(client), "*2 :0 :1 ");
+}
+
+#[test]
+fn too_few_followers_stop_writes_where_that_is_asked_for() {
+    let mut primary = Primary::default();
+    primary.run("CONFIG SET min-replicas-to-write 1 min-replicas-max-lag 3");
+    let refused = "-NOREPLICAS Not enough good replicas to write. ";
+    assert_eq!(primary.run("SET a 1"), refused);
+    assert_eq!(primary.run("GET a"), "$-1 ");
+    let replica = primary.follower();
+    assert_eq!(primary.run("SET a 1"), "+OK ");
+    primary.server.advance(4000);
+    assert_eq!(primary.run("SET a 1"), refused);
+    primary.send(replica, "REPLCONF ACK 1");
+    assert_eq!(primary.run("SET a 1"), "+OK ");
+}
+
+#[test]
+fn a_stream_that_nobody_follows_is_forgotten() {
+    let mut primary = Primary::default();
+    primary.run("CONFIG SET repl-backlog-ttl 10");
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let (id, at) = (primary.id(), primary.offset());
+    primary.server.disconnect(replica);
+    primary.server.advance(9000);
+    assert_eq!(primary.id(), id);
+    primary.server.advance(3000);
+    assert_ne!(primary.id(), id, "what comes is another history");
+    let (_, answer) = primary.follow(&format!("PSYNC {id} {}", at + 1));
+    assert!(!answer.contains("CONTINUE"), "{answer}");
+}
+
+#[test]
+fn who_wants_a_snapshot_alone_is_let_go_behind_it() {
+    let mut primary = Primary::default();
+    primary.run("SET a 1");
+    let client = primary.server.connect();
+    primary.send(client, "REPLCONF rdb-only 1");
+    let answer = primary.send(client, "SYNC");
+    assert!(answer.contains("REDIS0011"), "{answer}");
+    assert!(primary.server.is_closed(client));
+}
+
+#[test]
+fn who_wants_no_keys_gets_none() {
+    let mut primary = Primary::default();
+    primary.run("SET alpha 1");
+    let client = primary.server.connect();
+    assert_eq!(primary.send(client, "REPLCONF rdb-filter-only \"\" capa eof"), "+OK ");
+    let answer = primary.send(client, "PSYNC ? -1");
+    assert!(answer.contains("REDIS0011") && !answer.contains("alpha"), "{answer}");
+}
+
+#[test]
+fn a_replica_whose_command_is_answered_is_closed() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.send(replica, "GET a");
+    assert!(primary.server.is_closed(replica));
+}
+
+#[test]
+fn a_replica_that_reads_nothing_is_closed_at_its_output_limit() {
+    let mut primary = Primary::default();
+    primary
+        .run("CONFIG SET repl-backlog-size 16kb client-output-buffer-limit \"replica 100kb 0 0\"");
+    let (replica, _) = primary.follow("PSYNC ? -1");
+    for _ in 0..3 {
+        primary.run(&format!("SET a {}", "x".repeat(40_000)));
+    }
+    assert!(primary.server.is_closed(replica), "it never said that it found the mark");
+    let info = primary.run("INFO replication");
+    assert!(info.contains("connected_slaves:0"), "{info}");
+}
