@@ -385,6 +385,7 @@ const LOOSE_ARITY: &[(&str, &str)] = &[
     ("replconf", "its options are not documented"),
     ("geosearch", "it is that of a circle with its centre; a polygon is not told in less"),
     ("geosearchstore", "it is that of a circle with its centre; a polygon is not told in less"),
+    ("hotkeys|start", "it answers what is missing in words of its own"),
 ];
 
 #[test]

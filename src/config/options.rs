@@ -608,6 +608,15 @@ options! {
     /// Entries that the log of large replies keeps.
     commandlog_large_reply_max_len: u64 = 128;
     "commandlog-large-reply-max-len", LONG, [], Now;
+    /// Keys that HOTKEYS tells of the last window; 0 counts nothing.
+    hotkey_top_k: u32 = 0;
+    "hotkey-top-k", int(0, 1000), [], Now;
+    /// Of so many accesses in a hundred.
+    hotkey_sampling_percentage: u32 = 100;
+    "hotkey-sampling-percentage", int(1, 100), [], Now;
+    /// Length of a window.
+    hotkey_window_seconds: u32 = 10;
+    "hotkey-window-seconds", int(1, 3600), [], Now;
     /// Milliseconds from which LATENCY notes an event; 0 for never.
     latency_monitor_threshold: u64 = 0;
     "latency-monitor-threshold", LONG, [], Now;

@@ -141,7 +141,7 @@ impl Server {
             list_packed_threshold: self.limits.list_packed_threshold,
             ..self.config.limits(self.limits.seed)
         };
-        self.stats.configure(&self.config);
+        self.stats.configure(&self.config, self.keyspace.shared.now_ms);
         self.dumper.set_version(self.config.rdb_version.number());
         self.persist.loading.pace.set(self.config.key_load_delay);
         let writable = !self.repl.is_primary() && !self.config.replica_read_only;

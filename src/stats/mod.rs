@@ -2,6 +2,7 @@
 
 mod commandlog;
 mod commands;
+pub mod hotkeys;
 mod info;
 mod latency;
 mod memory;
@@ -17,6 +18,7 @@ pub use watch::Watch;
 
 use crate::config::Config;
 use crate::spec::CommandId;
+use hotkeys::Hotkeys;
 use std::collections::BTreeMap;
 
 /// Kinds of error are counted by their code up to so many; a flood of made-up codes counts no more.
@@ -81,6 +83,8 @@ pub struct Stats {
     pub logs: CommandLogs,
     /// Events that held the loop up.
     pub latency: LatencyMonitor,
+    /// Which keys cost most.
+    pub hotkeys: Hotkeys,
 }
 
 impl Stats {
@@ -113,12 +117,19 @@ impl Stats {
         }
     }
 
-    /// Takes over what the configuration says: the bounds, and how long the logs may be.
-    pub fn configure(&mut self, config: &Config) {
-        self.watch = Watch::of(config);
+    /// Takes over what the configuration says: the bounds, how long the logs may be, and whether hot keys are looked for.
+    pub fn configure(&mut self, config: &Config, now_ms: u64) {
+        self.hotkeys.configure(config, now_ms);
+        self.follow_watch(config);
         for kind in LogKind::ALL {
             self.logs.of_mut(kind).trim(kind.max_len(config));
         }
+    }
+
+    /// Sees anew what makes a command notable.
+    pub fn follow_watch(&mut self, config: &Config) {
+        self.watch = Watch::of(config);
+        self.hotkeys.follow(&mut self.watch);
     }
 
     /// CONFIG RESETSTAT.
@@ -131,6 +142,7 @@ impl Stats {
             logs: old.logs,
             latency: old.latency,
             auth_denied: old.auth_denied,
+            hotkeys: old.hotkeys,
             ..Self::new(old.commands.len())
         };
     }

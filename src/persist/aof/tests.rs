@@ -39,6 +39,7 @@ fn options() -> Options {
 struct Run {
     disk: Simulated,
     writer: Writer,
+    policy: Policy,
     now_ms: u64,
     /// The offset behind each command.
     ends: Vec<u64>,
@@ -58,12 +59,14 @@ impl Run {
         } else {
             Writer::new(shared, names())
         };
-        writer.add(Job::Follow(Policy { sync, rests: false, keeps_history: false }));
+        let policy = Policy { sync, rests: false, keeps_history: false };
+        writer.add(Job::Follow(policy));
         let progress = Progress::default();
         let disk = disk.clone();
         Some(Self {
             disk,
             writer,
+            policy,
             now_ms: 0,
             ends: Vec::new(),
             progress,
@@ -118,6 +121,9 @@ impl Run {
             patience -= 1;
         }
         let ok = self.finished == Some(true);
+        // As whatever changes the configuration does.
+        self.writer.add(Job::Follow(self.policy));
+        self.work();
         if first && !ok {
             self.writer.add(Job::GiveUp);
             self.work();
@@ -217,6 +223,23 @@ fn check_every_failure(on: bool, script: fn(&mut Run) -> bool) {
 #[test]
 fn what_was_acknowledged_is_there_whatever_operation_fails() {
     check_every_failure(true, script);
+}
+
+#[test]
+fn one_failure_leaves_nothing_that_the_next_makes_worse() {
+    for sync in [AppendFsync::Always, AppendFsync::No] {
+        let count = operations(sync, true, script);
+        for first in 0..count {
+            for again in first + 1..first + 12 {
+                let disk = Simulated::default();
+                disk.fail_between(first, first, ErrorKind::StorageFull);
+                disk.fail_from(again, ErrorKind::StorageFull);
+                let Some(mut run) = Run::start(&disk, sync, true) else { continue };
+                script(&mut run);
+                check(&run, &format!("{sync:?}, operations {first} and from {again} on"));
+            }
+        }
+    }
 }
 
 #[test]
