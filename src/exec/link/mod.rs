@@ -113,6 +113,8 @@ pub fn unfollow(s: &mut Server) {
     // Those that follow have to learn the new name of the history.
     primary::disconnect_all(s);
     s.repl.backlog.forget_db();
+    // What is kept for those that come back is kept from now on.
+    s.repl.replicas.none_since_ms = s.now_ms();
     s.keyspace.forget_own();
     s.keyspace.shared.keep_expired(Keeper::Replica, false);
     s.follow_stream();
