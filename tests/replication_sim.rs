@@ -70,18 +70,19 @@ fn port(node: usize) -> u16 {
 
 fn config(node: usize, primary: Option<usize>, seed: u64) -> Config {
     let loads = [DisklessLoad::Disabled, DisklessLoad::OnEmptyDb, DisklessLoad::Swapdb];
-    let mut config = Config::default();
-    config.port = port(node);
-    config.enable_debug_command = Guard::Yes;
-    config.repl_timeout = TIMEOUT_S;
-    config.repl_ping_replica_period = 1;
-    config.repl_diskless_sync_delay = 0;
-    config.repl_diskless_sync = seed % 3 != 0;
-    config.repl_diskless_load = loads[(seed as usize + node) % loads.len()];
-    config.repl_backlog_size = if seed % 2 == 0 { 16 * 1024 } else { 4 << 20 };
     let address = |primary| PrimaryAddress { host: "sim".to_owned(), port: port(primary) };
-    config.replicaof = primary.map(address);
-    config
+    Config {
+        port: port(node),
+        enable_debug_command: Guard::Yes,
+        repl_timeout: TIMEOUT_S,
+        repl_ping_replica_period: 1,
+        repl_diskless_sync_delay: 0,
+        repl_diskless_sync: !seed.is_multiple_of(3),
+        repl_diskless_load: loads[(seed as usize + node) % loads.len()],
+        repl_backlog_size: if seed.is_multiple_of(2) { 16 * 1024 } else { 4 << 20 },
+        replicaof: primary.map(address),
+        ..Config::default()
+    }
 }
 
 impl Node {

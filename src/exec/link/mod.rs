@@ -16,6 +16,7 @@ use crate::client::PeerAddr;
 use crate::config::special::PrimaryAddress;
 use crate::effects::{Action, Connect, GaveUp};
 use crate::keyspace::Keeper;
+use crate::persist::aof::State;
 use crate::persist::load::Options;
 use crate::persist::load::receive::ToFile;
 use crate::repl::Role;
@@ -172,7 +173,12 @@ pub fn tick(s: &mut Server) {
 /// Tells the primary how far this server is.
 pub(super) fn acknowledge(s: &mut Server) {
     let (applied, now_ms) = (s.repl.offset(), s.now_ms());
-    s.repl.link.acknowledge(applied, None, now_ms);
+    let log = &s.persist.aof;
+    let synced = match log.state {
+        State::On => Some(s.repl.link.synced.at(applied, log.log.end(), log.progress.synced)),
+        State::Off | State::Beginning => None,
+    };
+    s.repl.link.acknowledge(applied, synced, now_ms);
 }
 
 /// The connection of an attempt is there; whether it is still wanted.
