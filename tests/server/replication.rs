@@ -87,23 +87,24 @@ fn old_data_stay_where_the_new_are_none() {
 }
 
 /// Plays a primary up to its data set.
-fn pretend(mut stream: &TcpStream, payload: &str) {
+fn pretend(stream: &TcpStream, payload: &str) {
+    let (mut input, mut output) = (stream, stream);
     let mut until = |word: &str| {
         let mut come = String::new();
         while !come.contains(word) {
             let mut piece = [0; 512];
-            let len = stream.read(&mut piece).unwrap();
+            let len = input.read(&mut piece).unwrap();
             assert!(len > 0, "it waits for {word}");
             come.push_str(&String::from_utf8_lossy(&piece[..len]));
         }
     };
     until("PING");
-    stream.write_all(b"+PONG\r\n").unwrap();
+    output.write_all(b"+PONG\r\n").unwrap();
     until("psync2");
-    stream.write_all(b"+OK\r\n+OK\r\n").unwrap();
+    output.write_all(b"+OK\r\n+OK\r\n").unwrap();
     until("PSYNC");
     let id = "0".repeat(40);
-    stream.write_all(format!("+FULLRESYNC {id} 0\r\n{payload}").as_bytes()).unwrap();
+    output.write_all(format!("+FULLRESYNC {id} 0\r\n{payload}").as_bytes()).unwrap();
 }
 
 #[test]
