@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
+use nix::sys::signal::Signal;
+
 use crate::harness::{Client, Server, eventually, start};
 
 fn port(server: &Server) -> String {
@@ -51,7 +53,7 @@ fn a_restarted_replica_goes_on_where_its_file_ends() {
 
 #[test]
 fn a_replica_with_a_log_keeps_what_it_was_sent() {
-    let (primary, replica) = pair(&["--appendonly", "yes"]);
+    let (primary, mut replica) = pair(&["--appendonly", "yes"]);
     let mut client = replica.connect();
     eventually("the log has a base", || client.info("aof_rewrite_in_progress") == "0");
     primary.connect().ask("SET later w");
@@ -60,7 +62,8 @@ fn a_replica_with_a_log_keeps_what_it_was_sent() {
     writer.ask("SET more x");
     assert_eq!(writer.ask("WAITAOF 0 1 0"), "0 1");
     let dir = replica.path("").to_str().unwrap().to_owned();
-    drop(replica);
+    replica.signal(Signal::SIGKILL);
+    replica.ended();
     let again = start(&["--appendonly", "yes", "--dir", &dir]);
     let mut client = again.connect();
     eventually("it is loaded", || client.ask("GET k") == "v");
