@@ -2,7 +2,7 @@
 //!
 //! [`repl::link`](crate::repl::link) knows the protocol; here is what it means for the server. `net` makes the connection that
 //! [`Action::Connect`] asks for and carries bytes between it and [`poll`], [`received`] and [`work`]; the full
-//! synchronisation is in [`sync`], the stream in [`stream`].
+//! synchronisation is in [`sync`], the stream in `stream`.
 
 pub mod command;
 mod start;
