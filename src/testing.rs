@@ -1,10 +1,12 @@
 //! A whole server in one thread of a test: no sockets, and a clock that moves when told to.
 
+mod link;
+
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
 use crate::effects::{Action, Connect, Feed, Op};
+use crate::exec;
 use crate::exec::aof_load::{self, Player};
-use crate::exec::load::Slice;
 use crate::exec::primary::{self, sync};
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
@@ -45,6 +47,8 @@ pub struct InProcess {
     holds_snapshots: bool,
     /// Connections to a primary that were asked for.
     connects: Vec<Connect>,
+    /// A primary's data set on its way.
+    receiving: Option<link::Receiving>,
 }
 
 impl InProcess {
@@ -67,6 +71,7 @@ impl InProcess {
             writer_waits: false,
             holds_snapshots: false,
             connects: Vec::new(),
+            receiving: None,
         }
     }
 
@@ -79,6 +84,7 @@ impl InProcess {
         this.server.persist.disk = Arc::new(disk.clone());
         this.disk = disk;
         let server = &mut this.server;
+        exec::link::at_start(server);
         if server.config.appendonly {
             aof_load::at_start(server)?;
         } else {
@@ -112,11 +118,6 @@ impl InProcess {
     /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
     pub fn hold_snapshots(&mut self) {
         self.holds_snapshots = true;
-    }
-
-    /// Takes the connections to a primary that were asked for.
-    pub fn take_connects(&mut self) -> Vec<Connect> {
-        std::mem::take(&mut self.connects)
     }
 
     /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
@@ -328,15 +329,9 @@ impl InProcess {
 
 /// Runs the load that has begun to its end, on the same thread.
 fn load_all(s: &mut Server) {
-    let Some(task) = s.persist.loading.task.take() else { return };
-    let result = task.run(&mut |mut batch| loop {
-        match load::insert(s, &mut batch) {
-            Slice::More => {}
-            Slice::Whole => return true,
-            Slice::Refused => return false,
-        }
-    });
-    load::ended(s, result);
+    if let Some(task) = s.persist.loading.task.take() {
+        link::run(s, task);
+    }
 }
 
 /// Takes the snapshots that have begun to their end, as if nothing happened meanwhile.

@@ -110,7 +110,11 @@ impl Talk {
                 Next::Yield => tokio::task::yield_now().await,
                 Next::Receive(receipt) => self.receive(*receipt),
                 Next::Part(bytes) => {
-                    let Some(parts) = &self.parts else { return };
+                    let Some(parts) = &self.parts else {
+                        let why = "There are bytes behind the end of the RDB file.";
+                        self.door.enter(|s| link::closed(s, self.attempt, why));
+                        return;
+                    };
                     if parts.send(bytes).await.is_err() {
                         // It is of no use: why, the thread tells.
                         self.end_parts().await;

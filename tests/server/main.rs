@@ -10,4 +10,5 @@ mod harness;
 mod limits;
 mod net;
 mod process;
+mod replication;
 mod saving;

@@ -74,11 +74,8 @@ fn replicaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     if s.clients.running(id).kind == Kind::Replica {
         return Err(CmdError::Msg("Command is not valid when client is a replica."));
     }
-    let number: Option<i64> = std::str::from_utf8(&argv[2]).ok().and_then(|text| text.parse().ok());
-    let Some(number) = number else {
-        return Err(CmdError::Msg("value is not an integer or out of range"));
-    };
-    let Ok(port) = u16::try_from(number) else {
+    let port = std::str::from_utf8(&argv[2]).ok().and_then(|text| text.parse().ok());
+    let Some(port) = port else {
         return Err(CmdError::Msg("Invalid master port"));
     };
     let host = String::from_utf8_lossy(&argv[1]).into_owned();

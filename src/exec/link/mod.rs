@@ -2,7 +2,7 @@
 //!
 //! [`repl::link`](crate::repl::link) knows the protocol; here is what it means for the server. `net` makes the connection that
 //! [`Action::Connect`] asks for and carries bytes between it and [`poll`], [`received`] and [`work`]; the full
-//! synchronisation is in [`sync`], the stream in [`stream`].
+//! synchronisation is in [`sync`], the stream in `stream`.
 
 pub mod command;
 mod start;
@@ -16,6 +16,7 @@ use crate::client::PeerAddr;
 use crate::config::special::PrimaryAddress;
 use crate::effects::{Action, Connect, GaveUp};
 use crate::keyspace::Keeper;
+use crate::persist::aof::State;
 use crate::persist::load::Options;
 use crate::persist::load::receive::ToFile;
 use crate::repl::Role;
@@ -113,6 +114,8 @@ pub fn unfollow(s: &mut Server) {
     // Those that follow have to learn the new name of the history.
     primary::disconnect_all(s);
     s.repl.backlog.forget_db();
+    // What is kept for those that come back is kept from now on.
+    s.repl.replicas.none_since_ms = s.now_ms();
     s.keyspace.forget_own();
     s.keyspace.shared.keep_expired(Keeper::Replica, false);
     s.follow_stream();
@@ -170,7 +173,12 @@ pub fn tick(s: &mut Server) {
 /// Tells the primary how far this server is.
 pub(super) fn acknowledge(s: &mut Server) {
     let (applied, now_ms) = (s.repl.offset(), s.now_ms());
-    s.repl.link.acknowledge(applied, None, now_ms);
+    let log = &s.persist.aof;
+    let synced = match log.state {
+        State::On => Some(s.repl.link.synced.at(applied, log.log.end(), log.progress.synced)),
+        State::Off | State::Beginning => None,
+    };
+    s.repl.link.acknowledge(applied, synced, now_ms);
 }
 
 /// The connection of an attempt is there; whether it is still wanted.

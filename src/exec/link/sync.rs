@@ -213,6 +213,7 @@ fn finish_if_loaded(s: &mut Server) {
     s.repl.clear_second_id();
     s.repl.backlog.keep();
     s.repl.link.db = db;
+    s.repl.link.synced.forget();
     stream::begin(s);
     s.repl.link.has_history = has_history;
     settle::settle(s, None);

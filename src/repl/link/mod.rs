@@ -14,6 +14,7 @@
 
 mod handshake;
 mod info;
+mod logged;
 mod patience;
 mod payload;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::client::{ClientId, PeerAddr};
 use crate::config::special::PrimaryAddress;
 use crate::resp::{Parser, Span};
 use handshake::{Answer, Handshake};
+use logged::Logged;
 use patience::Patience;
 use payload::{Payload, Taken};
 use std::task::Waker;
@@ -144,6 +146,8 @@ pub struct Link {
     pub rerun: bool,
     /// When the log was last told that the disk fails, ms since the epoch.
     pub complained_ms: u64,
+    /// How much of the stream is on this server's disk.
+    pub synced: Logged,
     /// The session of the stream.
     pub client: Option<ClientId>,
     /// The database in which the stream goes on.

@@ -1,0 +1,129 @@
+//! Following over real sockets: the link is made, broken, mended; data sets that are none change nothing.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Client, Server, eventually, start};
+
+fn port(server: &Server) -> String {
+    server.port().to_string()
+}
+
+/// A primary, and a replica of it with these options more that has its data.
+fn pair(options: &[&str]) -> (Server, Server) {
+    let primary = start(&["--repl-diskless-sync-delay", "0"]);
+    primary.connect().ask("SET k v");
+    let mut all = vec!["--replicaof".to_owned(), format!("127.0.0.1 {}", port(&primary))];
+    all.extend(options.iter().map(|option| (*option).to_owned()));
+    let replica = start(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut client = replica.connect();
+    eventually("the replica has the data", || client.ask("GET k") == "v");
+    (primary, replica)
+}
+
+#[test]
+fn a_link_that_is_cut_is_gone_on_with_from_either_side() {
+    let (primary, replica) = pair(&[]);
+    let (mut writer, mut reader) = (primary.connect(), replica.connect());
+    assert_eq!(reader.ask("CLIENT KILL TYPE master"), "1");
+    writer.ask("SET k 2");
+    eventually("the replica has it", || reader.ask("GET k") == "2");
+    assert_eq!(writer.ask("CLIENT KILL TYPE replica"), "1");
+    writer.ask("SET k 3");
+    eventually("the replica has it", || reader.ask("GET k") == "3");
+    assert_eq!(writer.info("sync_full"), "1");
+    assert_eq!(writer.info("sync_partial_ok"), "2");
+    assert_eq!(writer.info("sync_partial_err"), "0");
+}
+
+#[test]
+fn a_restarted_replica_goes_on_where_its_file_ends() {
+    let (primary, replica) = pair(&[]);
+    let mut client = replica.connect();
+    assert_eq!(client.ask("SAVE"), "OK");
+    let dir = replica.path("").to_str().unwrap().to_owned();
+    let of = format!("127.0.0.1 {}", port(&primary));
+    let again = start(&["--replicaof", &of, "--dir", &dir]);
+    let mut client = again.connect();
+    eventually("the link is up", || client.info("master_link_status") == "up");
+    assert_eq!(primary.connect().info("sync_full"), "1");
+}
+
+#[test]
+fn a_replica_with_a_log_keeps_what_it_was_sent() {
+    let (primary, mut replica) = pair(&["--appendonly", "yes"]);
+    let mut client = replica.connect();
+    eventually("the log has a base", || client.info("aof_rewrite_in_progress") == "0");
+    primary.connect().ask("SET later w");
+    eventually("the replica has it", || client.ask("GET later") == "w");
+    let mut writer = primary.connect();
+    writer.ask("SET more x");
+    assert_eq!(writer.ask("WAITAOF 0 1 0"), "0 1");
+    let dir = replica.path("").to_str().unwrap().to_owned();
+    replica.signal(Signal::SIGKILL);
+    replica.ended();
+    let again = start(&["--appendonly", "yes", "--dir", &dir]);
+    let mut client = again.connect();
+    eventually("it is loaded", || client.ask("GET k") == "v");
+    assert_eq!(client.ask("MGET later more"), "w x");
+}
+
+#[test]
+fn old_data_stay_where_the_new_are_none() {
+    for load in ["disabled", "swapdb"] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let at = listener.local_addr().unwrap().port().to_string();
+        let replica = start(&["--repl-diskless-load", load]);
+        let mut client = replica.connect();
+        client.ask("SET old v");
+        client.ask(&format!("REPLICAOF 127.0.0.1 {at}"));
+        for payload in ["$20\r\nthis is no RDB file.", "$100\r\nREDIS0011 and no more"] {
+            let (stream, _) = listener.accept().unwrap();
+            pretend(&stream, payload);
+            replica.logs("Failed trying to load the MASTER synchronization DB");
+            drop(stream);
+            eventually("the old data are served", || client.ask("GET old") == "v");
+        }
+    }
+}
+
+/// Plays a primary up to its data set.
+fn pretend(stream: &TcpStream, payload: &str) {
+    let (mut input, mut output) = (stream, stream);
+    let mut until = |word: &str| {
+        let mut come = String::new();
+        while !come.contains(word) {
+            let mut piece = [0; 512];
+            let len = input.read(&mut piece).unwrap();
+            assert!(len > 0, "it waits for {word}");
+            come.push_str(&String::from_utf8_lossy(&piece[..len]));
+        }
+    };
+    until("PING");
+    output.write_all(b"+PONG\r\n").unwrap();
+    until("psync2");
+    output.write_all(b"+OK\r\n+OK\r\n").unwrap();
+    until("PSYNC");
+    let id = "0".repeat(40);
+    output.write_all(format!("+FULLRESYNC {id} 0\r\n{payload}").as_bytes()).unwrap();
+}
+
+#[test]
+fn a_chain_hears_of_the_first() {
+    let (primary, middle) = pair(&["--repl-diskless-sync-delay", "0"]);
+    let of = format!("127.0.0.1 {}", port(&middle));
+    let last = start(&["--replicaof", &of]);
+    let (mut writer, mut reader): (Client, Client) = (primary.connect(), last.connect());
+    eventually("the last has the data", || reader.ask("GET k") == "v");
+    writer.ask("SET k 2");
+    eventually("the last has what is new", || reader.ask("GET k") == "2");
+    // The middle leads: the last goes on with it without a snapshot.
+    let mut leader = middle.connect();
+    assert_eq!(leader.ask("REPLICAOF NO ONE"), "OK");
+    leader.ask("SET k 3");
+    eventually("the last has what is new", || reader.ask("GET k") == "3");
+    assert_eq!(leader.info("sync_full"), "1");
+    eventually("it was gone on with", || leader.info("sync_partial_ok") == "1");
+}
