@@ -16,7 +16,7 @@ pub mod set;
 pub mod string;
 pub mod zset;
 
-use crate::client::{ClientId, SyncWait};
+use crate::client::{ClientId, ReplicasWait, SyncWait};
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, KeysCtx, Server};
 use crate::spec::Spec;
@@ -67,6 +67,8 @@ pub enum Flow {
     Block(Block),
     /// The client is answered when its writes are synced: WAITAOF.
     AwaitSync(SyncWait),
+    /// The client is answered when replicas have applied its writes: WAIT.
+    AwaitReplicas(ReplicasWait),
     /// The client is answered OK when what it removed is freed; the others go on meanwhile.
     AwaitFreeing,
 }

@@ -6,9 +6,9 @@
 //! elsewhere, and count as gone from when they are evicted.
 
 use super::{evict_clients, multi, notable, settle, tracking};
-use crate::client::ClientId;
+use crate::client::{ClientId, Kind};
 use crate::config::Choice;
-use crate::keyspace::{Event, Wanted};
+use crate::keyspace::{Event, Keeper, Wanted};
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::spec::{Spec, flag};
@@ -43,7 +43,7 @@ enum Room {
 /// There is no room, and the command may need some.
 #[inline]
 pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    if s.maxmemory == 0 {
+    if s.maxmemory == 0 || leaves_it_to_primary(s) {
         return Ok(());
     }
     let counted = counted(s);
@@ -66,10 +66,15 @@ pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
     if s.out_of_memory { refuse(s, id, spec) } else { Ok(()) }
 }
 
+/// Whether this is a replica that holds what its primary sends, however much that is.
+fn leaves_it_to_primary(s: &Server) -> bool {
+    !s.repl.is_primary() && s.config.replica_ignore_maxmemory
+}
+
 /// Whether commands that take memory may run: as it was when the command that is running came. It holds for
 /// all that the command runs itself.
 pub fn may_grow(s: &Server) -> bool {
-    !s.out_of_memory
+    !s.out_of_memory || leaves_it_to_primary(s)
 }
 
 /// The refusal of a command that takes memory while there is none.
@@ -86,7 +91,7 @@ pub fn counted(s: &Server) -> u64 {
 
 /// A slice of evicting beside commands; true while there is more to do.
 pub fn slice(s: &mut Server) -> bool {
-    if s.maxmemory == 0 || counted(s) <= s.maxmemory {
+    if s.maxmemory == 0 || leaves_it_to_primary(s) || counted(s) <= s.maxmemory {
         has_room(s);
         return false;
     }
@@ -99,6 +104,10 @@ pub fn slice(s: &mut Server) -> bool {
 #[cold]
 fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
     let session = s.clients.running(id);
+    // What a primary sends has to be followed.
+    if session.kind == Kind::Primary {
+        return Ok(());
+    }
     let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
     let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
     if flags.has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
@@ -138,9 +147,13 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
         s.keyspace.set_table_room(db, 0);
     }
     let unfreed = s.keyspace.shared.unfreed();
-    // What a database takes is not known until it is freed, so nothing is evicted in its place. Whoever
-    // keeps keys past their deadline wants the others kept as well.
-    if unfreed.has_database() || s.keyspace.shared.keeps_expired() {
+    let shared = &s.keyspace.shared;
+    // What a database takes is not known until it is freed, so nothing is evicted in its place. While
+    // writing is paused or a data set is loaded every key stays.
+    if unfreed.has_database()
+        || shared.has_keeper(Keeper::Pause)
+        || shared.has_keeper(Keeper::Loading)
+    {
         return Room::Coming;
     }
     let policy = s.config.maxmemory_policy;

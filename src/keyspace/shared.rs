@@ -1,5 +1,6 @@
 //! What all databases share: the time, what changed, statistics, and what waits to be freed.
 
+use super::own::Own;
 use super::{Access, Change, Database, Event, EventClass};
 use crate::types::{Entry, Type};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Shared {
     listeners: u8,
     /// The [`Keeper`]s there are, a bit each.
     keepers: u8,
+    /// Keys with a deadline that clients of a replica set: it removes them itself.
+    pub(super) own: Own,
     /// The deadline the expiry timer waits for, ms since the epoch.
     pub armed_ms: u64,
     /// A deadline nearer than that came to be.
@@ -58,6 +61,8 @@ pub enum Listener {
     Tracking = 32,
     /// `notify-keyspace-events` names channels that tell which fields of a hash changed.
     Fields = 64,
+    /// Keys with a deadline are noted that clients of a replica set.
+    Own = 128,
 }
 
 /// Why keys past their deadline are kept.
@@ -67,6 +72,8 @@ pub enum Keeper {
     Pause = 1,
     /// A data set is being loaded.
     Loading = 2,
+    /// The primary says when they go.
+    Replica = 4,
 }
 
 /// Counters of the keyspace.
@@ -263,6 +270,24 @@ impl Shared {
             false => self.keepers &= !(who as u8),
         }
         self.nearer_deadline |= self.keepers == 0;
+    }
+
+    /// Keys past their deadline are kept for the primary alone.
+    pub fn waits_for_primary(&self) -> bool {
+        self.keepers == Keeper::Replica as u8
+    }
+
+    /// Lets what a replica's own client does remove keys past their deadline, until it is done.
+    pub fn lift_replica(&mut self, on: bool) {
+        match on {
+            true => self.keepers &= !(Keeper::Replica as u8),
+            false => self.keepers |= Keeper::Replica as u8,
+        }
+    }
+
+    /// Whether keys past their deadline are kept for `who`.
+    pub fn has_keeper(&self, who: Keeper) -> bool {
+        self.keepers & who as u8 != 0
     }
 
     /// Begins to record changes for `who`, or ends it.

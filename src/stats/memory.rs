@@ -42,6 +42,8 @@ pub struct Breakdown {
     pub clients_replicas: u64,
     /// Yet to be written to the append-only file.
     pub aof_buffer: u64,
+    /// The stream that is kept for replicas.
+    pub backlog: u64,
     /// Used, but no reason to evict keys.
     pub not_counted: u64,
     /// Each database that has keys.
@@ -89,7 +91,7 @@ impl Memory {
     pub fn new(found: Breakdown) -> Self {
         let tables: u64 = found.databases.iter().map(|db| db.table + db.deadlines).sum();
         let clients = found.clients_normal + found.clients_replicas;
-        let overhead = found.startup + clients + tables + found.aof_buffer;
+        let overhead = found.startup + clients + tables + found.aof_buffer + found.backlog;
         let dataset = found.used.saturating_sub(overhead);
         let grown = found.used.saturating_sub(found.startup);
         let per_key = grown.checked_div(found.keys).unwrap_or(0);
@@ -162,12 +164,9 @@ impl Memory {
         excess(out, "rss_overhead", self.rss_overhead());
         excess(out, "mem_fragmentation", self.fragmentation());
         out.put("mem_not_counted_for_evict", self.found.not_counted);
-        let none = [
-            "mem_replication_backlog",
-            "mem_total_replication_buffers",
-            "mem_replica_full_sync_buffer",
-        ];
-        out.all(&none, 0);
+        let stream = ["mem_replication_backlog", "mem_total_replication_buffers"];
+        out.all(&stream, self.found.backlog);
+        out.put("mem_replica_full_sync_buffer", 0);
         out.put("mem_clients_slaves", self.found.clients_replicas);
         out.put("mem_clients_normal", self.found.clients_normal);
         out.put("mem_cluster_links", 0);

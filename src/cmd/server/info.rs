@@ -130,6 +130,7 @@ fn persistence(s: &Server, out: &mut Fields) {
 
 fn stats(s: &Server, out: &mut Fields) {
     s.stats.traffic_info(out);
+    s.repl.stats_info(out);
     let Shared { stats, now_us, .. } = &s.keyspace.shared;
     stats.info(out, *now_us, s.stats.expire_nanos, s.stats.evicted_clients);
     s.pubsub.info(out);
