@@ -6,9 +6,9 @@
 //! elsewhere, and count as gone from when they are evicted.
 
 use super::{evict_clients, multi, notable, settle, tracking};
-use crate::client::ClientId;
+use crate::client::{ClientId, Kind};
 use crate::config::Choice;
-use crate::keyspace::{Event, Wanted};
+use crate::keyspace::{Event, Keeper, Wanted};
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::spec::{Spec, flag};
@@ -43,7 +43,7 @@ enum Room {
 /// There is no room, and the command may need some.
 #[inline]
 pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    if s.maxmemory == 0 || !minds_memory(s) {
+    if s.maxmemory == 0 || leaves_it_to_primary(s) {
         return Ok(());
     }
     let counted = counted(s);
@@ -66,10 +66,15 @@ pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
     if s.out_of_memory { refuse(s, id, spec) } else { Ok(()) }
 }
 
+/// Whether this is a replica that holds what its primary sends, however much that is.
+fn leaves_it_to_primary(s: &Server) -> bool {
+    !s.repl.is_primary() && s.config.replica_ignore_maxmemory
+}
+
 /// Whether commands that take memory may run: as it was when the command that is running came. It holds for
 /// all that the command runs itself.
 pub fn may_grow(s: &Server) -> bool {
-    !s.out_of_memory
+    !s.out_of_memory || leaves_it_to_primary(s)
 }
 
 /// The refusal of a command that takes memory while there is none.
@@ -84,21 +89,15 @@ pub fn counted(s: &Server) -> u64 {
     used.saturating_sub(not_counted)
 }
 
-/// Whether this server looks after its memory: a replica may leave that to its primary.
-fn minds_memory(s: &Server) -> bool {
-    s.repl.is_primary() || !s.config.replica_ignore_maxmemory
-}
-
-/// Whether nothing may be evicted now: while keys past their deadline are kept the others are, too. That a replica
-/// waits for its primary to remove such keys does not count.
+/// Whether nothing may be evicted now: while writing is paused or a data set is loaded every key stays.
 fn rests(s: &Server) -> bool {
     let shared = &s.keyspace.shared;
-    shared.keeps_expired() && !shared.waits_for_primary()
+    shared.has_keeper(Keeper::Pause) || shared.has_keeper(Keeper::Loading)
 }
 
 /// A slice of evicting beside commands; true while there is more to do.
 pub fn slice(s: &mut Server) -> bool {
-    if s.maxmemory == 0 || !minds_memory(s) || counted(s) <= s.maxmemory {
+    if s.maxmemory == 0 || leaves_it_to_primary(s) || counted(s) <= s.maxmemory {
         has_room(s);
         return false;
     }
@@ -114,6 +113,10 @@ pub fn slice(s: &mut Server) -> bool {
 #[cold]
 fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
     let session = s.clients.running(id);
+    // What a primary sends has to be followed.
+    if session.kind == Kind::Primary {
+        return Ok(());
+    }
     let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
     let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
     if flags.has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }

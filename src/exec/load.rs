@@ -108,7 +108,7 @@ pub fn options(s: &Server, total: Option<u64>) -> Options {
         now_ms: s.now_ms(),
         total,
         databases: s.keyspace.len() as u32,
-        access: s.keyspace.shared.access.clone(),
+        access: Box::new(s.keyspace.shared.access.clone()),
         // A replica waits for its primary's DEL.
         keep_expired: !s.repl.is_primary(),
         verify: s.config.rdbchecksum && s.dumper.verify,

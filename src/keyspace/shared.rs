@@ -290,6 +290,11 @@ impl Shared {
         }
     }
 
+    /// Whether keys past their deadline are kept for `who`.
+    pub fn has_keeper(&self, who: Keeper) -> bool {
+        self.keepers & who as u8 != 0
+    }
+
     /// Begins to record changes for `who`, or ends it.
     pub fn listen(&mut self, who: Listener, on: bool) {
         match on {

@@ -194,9 +194,9 @@ impl Server {
     /// Bytes of buffers that eviction itself fills, so that to count them would make it go on and on; they
     /// empty by themselves.
     pub fn not_counted_for_eviction(&self) -> u64 {
-        // What replicas have yet to read, beyond what is kept for all of them.
-        let stream = self.repl.backlog.memory() as u64;
-        self.persist.aof.behind() + stream.saturating_sub(self.config.repl_backlog_size)
+        let backlog = self.repl.backlog.memory() as u64;
+        let for_replicas = backlog.saturating_sub(self.config.repl_backlog_size);
+        self.persist.aof.behind() + for_replicas
     }
 
     /// Whether a new session must authenticate.

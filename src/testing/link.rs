@@ -50,7 +50,7 @@ impl InProcess {
                 Next::Close => break,
                 Next::Go | Next::Yield => {}
                 Next::Receive(receipt) => {
-                    self.receiving = Some(Receiving { receipt, bytes: Vec::new() });
+                    self.receiving = Some(Receiving { receipt: *receipt, bytes: Vec::new() });
                 }
                 Next::Part(part) => {
                     if let Some(receiving) = &mut self.receiving {

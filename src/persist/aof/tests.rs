@@ -5,7 +5,6 @@ use super::files::{Base, Folder, Names, whole_base};
 use super::load::{Event, Task};
 use super::writer::{Job, Policy, Progress, Report, Writer};
 use crate::config::AppendFsync;
-use crate::keyspace::Access;
 use crate::persist::disk::{self, Disk, Open, Simulated};
 use crate::persist::load::{Options, Pace};
 use crate::resp::request::push_command;
@@ -28,7 +27,7 @@ fn options() -> Options {
         now_ms: 0,
         total: None,
         databases: 16,
-        access: Access::default(),
+        access: Box::default(),
         keep_expired: true,
         quiet: false,
         verify: true,

@@ -43,7 +43,7 @@ pub struct Options {
     /// Databases there are.
     pub databases: u32,
     /// Makes access clocks.
-    pub access: Access,
+    pub access: Box<Access>,
     /// Keys past their deadline are loaded too: what follows the base of an append-only file was written
     /// with them there.
     pub keep_expired: bool,
