@@ -18,6 +18,7 @@
 //! | [`exec`] | the road: the table, the gates, the call, settling, what time asks for |
 //! | [`cmd`] | one file or folder for each family of commands |
 //! | [`server`] | `struct Server`: owns all parts and hands out views of them; no logic |
+//! | [`repl`] | the stream of writes: the backlog, the replicas, the link to a primary |
 //! | [`persist`] | snapshots, RDB files, the append-only file, and the seam to the disk |
 //! | [`effects`] | what follows from a change |
 //! | [`client`], [`stats`] | sessions in a slab, found by number; what is counted |
@@ -56,6 +57,7 @@ pub mod keyspace;
 pub mod net;
 pub mod persist;
 pub mod pubsub;
+pub mod repl;
 pub mod resp;
 pub mod server;
 pub mod spec;

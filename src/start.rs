@@ -439,6 +439,12 @@ impl net::Process for Host {
         Ok(())
     }
 
+    fn role_changed(&self, server: &Server) {
+        let primary = server.repl.is_primary();
+        log::set_role(if primary { Role::Primary } else { Role::Replica });
+        self.show_title(server);
+    }
+
     fn enter_dir(&self, dir: &str) -> std::io::Result<String> {
         enter_dir(dir)
     }

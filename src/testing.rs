@@ -2,18 +2,21 @@
 
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
-use crate::effects::{Action, Feed, Op};
+use crate::effects::{Action, Connect, Feed, Op};
 use crate::exec::aof_load::{self, Player};
 use crate::exec::load::Slice;
+use crate::exec::primary::{self, sync};
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
-use crate::persist::snapshot::write;
+use crate::persist::snapshot::{Destination, write, write_blocks};
+use crate::repl::FileTask;
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser};
 use crate::server::{Facts, Server, Timer};
 use std::cell::RefCell;
+use std::io::{IoSlice, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +43,8 @@ pub struct InProcess {
     writer_waits: bool,
     /// Snapshots that begin are left to the test.
     holds_snapshots: bool,
+    /// Connections to a primary that were asked for.
+    connects: Vec<Connect>,
 }
 
 impl InProcess {
@@ -61,6 +66,7 @@ impl InProcess {
             writer: None,
             writer_waits: false,
             holds_snapshots: false,
+            connects: Vec::new(),
         }
     }
 
@@ -106,6 +112,11 @@ impl InProcess {
     /// From now on a snapshot that begins waits for [`InProcess::take_snapshots`].
     pub fn hold_snapshots(&mut self) {
         self.holds_snapshots = true;
+    }
+
+    /// Takes the connections to a primary that were asked for.
+    pub fn take_connects(&mut self) -> Vec<Connect> {
+        std::mem::take(&mut self.connects)
     }
 
     /// Reads a slice of the snapshot that has begun, and lets those go on who waited for it; whether it is
@@ -223,6 +234,7 @@ impl InProcess {
     fn follow_up(&mut self) {
         let server = &mut self.server;
         drop(server.keyspace.shared.take_garbage());
+        primary::end_turn(server);
         for action in server.effects.take_actions() {
             match action {
                 Action::Answer { client } | Action::AwaitFreeing { client } => {
@@ -236,6 +248,7 @@ impl InProcess {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
                 }
+                Action::SendFile => send_files(server),
                 Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {
@@ -256,6 +269,8 @@ impl InProcess {
                 Action::SnapshotEnded { number, result } => {
                     snapshot::ended(server, number, result);
                 }
+                Action::Connect(to) => self.connects.push(*to),
+                Action::RoleChanged => {}
                 Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));
@@ -277,8 +292,13 @@ impl InProcess {
             aof.hand_over(&mut jobs);
         }
         jobs.into_iter().for_each(|job| writer.add(job));
-        for report in writer.work(self.now_ms) {
-            aof::handle(&mut self.server, report);
+        loop {
+            for report in writer.work(self.now_ms) {
+                aof::handle(&mut self.server, report);
+            }
+            if writer.wake_at().is_none_or(|at| at > self.now_ms) {
+                break;
+            }
         }
     }
 
@@ -294,6 +314,8 @@ impl InProcess {
                 bytes.extend(session.out.copy_from(0));
             }
             session.out.take_tail();
+            take_stream(&mut self.server, *id, bytes);
+            let Some(session) = self.server.clients.get_mut(*id) else { continue };
             if session.closing.is_some() {
                 gone.push(*id);
             }
@@ -321,8 +343,40 @@ fn load_all(s: &mut Server) {
 fn save_in_background(s: &mut Server) {
     for task in s.persist.snapshots.take_tasks() {
         while snapshot::slice(s) == Reading::More {}
-        let result = write(&*s.persist.disk, &task.target, &task.parts, &task.in_flight);
+        let result = match &task.to {
+            Destination::File(target) => {
+                write(&*s.persist.disk, target, &task.parts, &task.in_flight)
+            }
+            Destination::Replicas(form) => {
+                let mut take = |block| sync::push(s, task.number, &block);
+                write_blocks(*form, &task.parts, &task.in_flight, &mut take)
+            }
+        };
         snapshot::ended(s, task.number, result);
+    }
+}
+
+/// Gives replicas the files they wait for.
+fn send_files(s: &mut Server) {
+    for FileTask { number, mut file } in std::mem::take(&mut s.repl.files) {
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes).map(drop).map_err(|error| error.to_string());
+        sync::push(s, number, &bytes.into());
+        sync::file_ended(s, number, read);
+    }
+}
+
+/// Takes what a replica is to be sent of a snapshot and of the stream.
+fn take_stream(s: &mut Server, id: ClientId, bytes: &mut Vec<u8>) {
+    loop {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = s.repl.fill(id, &mut slices);
+        let before = bytes.len();
+        slices[..filled].iter().for_each(|slice| bytes.extend_from_slice(slice));
+        if bytes.len() == before {
+            return;
+        }
+        primary::sent(s, id, bytes.len() - before);
     }
 }
 

@@ -318,8 +318,9 @@ fn a_waitaof_is_ended_by_hand() {
 #[test]
 fn a_sync_that_is_late_is_counted() {
     let mut server = Logged::start(&Simulated::default(), &[]);
+    let writes = server.server.connect();
     server.server.hold_writer(true);
-    server.run("set k v");
+    server.run_as(writes, "set k v");
     server.server.advance(2500);
     assert_eq!(server.info("aof_delayed_fsync"), "1");
     assert_eq!(server.info("aof_pending_bio_fsync"), "1");
@@ -327,6 +328,22 @@ fn a_sync_that_is_late_is_counted() {
     server.server.advance(1500);
     assert_eq!(server.info("aof_delayed_fsync"), "1");
     assert_eq!(server.info("aof_pending_bio_fsync"), "0");
+}
+
+#[test]
+fn no_reply_leaves_before_its_write_is_in_the_file() {
+    for policy in ["everysec", "no"] {
+        let disk = Simulated::default();
+        let mut server = Logged::start(&disk, &[("appendfsync", policy)]);
+        let reads = server.server.connect();
+        server.server.hold_writer(true);
+        assert_eq!(server.run("set k v"), "", "{policy}");
+        assert_eq!(server.run_as(reads, "get k"), "$1 v", "{policy}: others go on");
+        assert_eq!(text(&disk, "appendonly.aof.1.incr.aof"), "");
+        server.server.hold_writer(false);
+        assert_eq!(server.output(server.client), "+OK", "{policy}");
+        assert!(text(&disk, "appendonly.aof.1.incr.aof").contains("$3 set"), "{policy}");
+    }
 }
 
 #[test]

@@ -381,8 +381,11 @@ const LOOSE_ARITY: &[(&str, &str)] = &[
     ("command|getkeys", "the tree leaves out the command that is to be looked at"),
     ("command|getkeysandflags", "the tree leaves out the command that is to be looked at"),
     ("debug", "its subcommands are not documented"),
+    ("psync", "it may be told more, of which the tree knows nothing"),
+    ("replconf", "its options are not documented"),
     ("geosearch", "it is that of a circle with its centre; a polygon is not told in less"),
     ("geosearchstore", "it is that of a circle with its centre; a polygon is not told in less"),
+    ("hotkeys|start", "it answers what is missing in words of its own"),
 ];
 
 #[test]

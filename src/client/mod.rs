@@ -1,5 +1,6 @@
 //! Client sessions: who is connected, what they asked for, what waits to be sent to them.
 
+mod announced;
 mod info;
 mod memory;
 mod pause;
@@ -10,6 +11,7 @@ mod tracking;
 mod transaction;
 mod wait;
 
+pub use announced::{Announced, Content};
 pub use info::{AwaitedKeys, ClientMemory};
 pub use pause::Pause;
 pub use session::{
@@ -19,4 +21,4 @@ pub use slab::{ClientId, Clients};
 pub use subscriptions::{Subscriptions, Topic};
 pub use tracking::{PrefixSet, Redirect, Tracking, TrackingMode};
 pub use transaction::Transaction;
-pub use wait::{KeysWait, SyncWait, Wait};
+pub use wait::{KeysWait, ReplicasWait, SyncWait, Wait};

@@ -1,6 +1,8 @@
 //! One client's session.
 
-use super::{KeysWait, Subscriptions, SyncWait, Tracking, Transaction, Wait};
+use super::{
+    Announced, KeysWait, ReplicasWait, Subscriptions, SyncWait, Tracking, Transaction, Wait,
+};
 use crate::resp::{Out, Parser, Reply, Resp};
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
@@ -234,6 +236,8 @@ pub struct Session {
     pub tracking_seat: Option<u32>,
     /// Names it gave itself.
     pub names: Option<Box<Names>>,
+    /// What it said of itself as a replica, until it is one.
+    pub announced: Option<Box<Announced>>,
     /// When it connected, ms since the epoch.
     pub connected_ms: u64,
     /// When it last sent or took something, ms since the epoch.
@@ -275,6 +279,7 @@ impl Session {
             tracking: None,
             tracking_seat: None,
             names: None,
+            announced: None,
             connected_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
@@ -318,7 +323,7 @@ impl Session {
     pub fn keys_wait(&self) -> Option<&KeysWait> {
         match &self.wait {
             Some(Wait::Keys(wait)) => Some(wait),
-            Some(Wait::Process | Wait::Sync(_)) | None => None,
+            Some(Wait::Process | Wait::Sync(_) | Wait::Replicas(_)) | None => None,
         }
     }
 
@@ -341,9 +346,17 @@ impl Session {
         }
     }
 
-    /// Answers WAITAOF, as [`Session::end_wait`] does another command.
+    /// What it waits for replicas to do.
+    pub fn replicas_wait(&self) -> Option<ReplicasWait> {
+        match self.wait {
+            Some(Wait::Replicas(wait)) => Some(wait),
+            _ => None,
+        }
+    }
+
+    /// Answers WAIT and WAITAOF, as [`Session::end_wait`] does another command.
     pub fn end_sync_wait(&mut self, answer: impl FnOnce(&mut Reply<'_>)) {
-        if self.sync_wait().is_some() {
+        if matches!(self.wait, Some(Wait::Sync(_) | Wait::Replicas(_))) {
             self.wait = Some(Wait::Process);
             self.end_wait(answer);
         }

@@ -14,6 +14,8 @@ pub enum Wait {
     Keys(Box<KeysWait>),
     /// Its writes are to be synced; `persist::Aof` lists it among those who wait for that.
     Sync(SyncWait),
+    /// Its writes are to be applied by replicas; `repl::Repl` lists it among those who wait for that.
+    Replicas(ReplicasWait),
 }
 
 /// What WAITAOF waits for.
@@ -21,8 +23,21 @@ pub enum Wait {
 pub struct SyncWait {
     /// That this server has synced what the client wrote,
     pub local: bool,
-    /// and that so many replicas have.
+    /// and that so many replicas have,
     pub replicas: u64,
+    /// up to this offset of the stream.
+    pub offset: u64,
+    /// When it waits no longer, ms since the epoch; `None` for never.
+    pub deadline_ms: Option<u64>,
+}
+
+/// What WAIT waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplicasWait {
+    /// That so many replicas
+    pub replicas: u64,
+    /// have applied the stream up to this offset.
+    pub offset: u64,
     /// When it waits no longer, ms since the epoch; `None` for never.
     pub deadline_ms: Option<u64>,
 }

@@ -17,7 +17,7 @@ pub mod stream;
 pub mod string;
 pub mod zset;
 
-use crate::client::{ClientId, SyncWait};
+use crate::client::{ClientId, ReplicasWait, SyncWait};
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, KeysCtx, Server};
 use crate::spec::Spec;
@@ -68,6 +68,8 @@ pub enum Flow {
     Block(Block),
     /// The client is answered when its writes are synced: WAITAOF.
     AwaitSync(SyncWait),
+    /// The client is answered when replicas have applied its writes: WAIT.
+    AwaitReplicas(ReplicasWait),
     /// The client is answered OK when what it removed is freed; the others go on meanwhile.
     AwaitFreeing,
 }

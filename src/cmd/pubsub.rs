@@ -296,12 +296,20 @@ fn count(session: &Session, topic: Topic) -> usize {
 fn publish(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let receivers = s.pubsub.publish(&mut s.clients, Some(id), &argv[1], &argv[2]);
     s.reply(id).len(receivers);
+    tell_replicas(s, id, argv);
     DONE
+}
+
+/// Those who listen at replicas get it, too.
+fn tell_replicas(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
+    let db = s.clients.running(id).db;
+    s.effects.tell_replicas(db, argv.iter());
 }
 
 fn spublish(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let receivers = s.pubsub.publish_shard(&mut s.clients, id, &argv[1], &argv[2]);
     s.reply(id).len(receivers);
+    tell_replicas(s, id, argv);
     DONE
 }
 

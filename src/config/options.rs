@@ -49,7 +49,7 @@ options! {
     "bind", Rule::Special, [MULTI_ARG], Now;
     /// Address that outgoing connections come from.
     bind_source_addr: String = String::new();
-    "bind-source-addr", OPTIONAL, [], Later;
+    "bind-source-addr", OPTIONAL, [], Now;
     /// Whether only loopback clients are served while no password is set.
     protected_mode: bool = true;
     "protected-mode", BOOL, [], Now;
@@ -328,7 +328,7 @@ options! {
     "lazyfree-lazy-eviction", BOOL, [], Never;
     /// Whether expired values are freed in the background.
     lazyfree_lazy_expire: bool = false;
-    "lazyfree-lazy-expire", BOOL, [], Never;
+    "lazyfree-lazy-expire", BOOL, [], Now;
     /// Whether overwritten values are freed in the background.
     lazyfree_lazy_server_del: bool = false;
     "lazyfree-lazy-server-del", BOOL, [], Never;
@@ -388,7 +388,7 @@ options! {
     "dbfilename", checked(checks::dbfilename), [PROTECTED], Now;
     /// Whether files made for replication are deleted where persistence is off.
     rdb_del_sync_files: bool = false;
-    "rdb-del-sync-files", BOOL, [], Later;
+    "rdb-del-sync-files", BOOL, [], Now;
     /// Whether the file is synced as it grows.
     rdb_save_incremental_fsync: bool = true;
     "rdb-save-incremental-fsync", BOOL, [], Now;
@@ -448,73 +448,73 @@ options! {
 
     /// The primary to follow.
     replicaof: Option<PrimaryAddress> = None;
-    "replicaof" | "slaveof", Rule::Special, [IMMUTABLE MULTI_ARG], Later;
+    "replicaof" | "slaveof", Rule::Special, [IMMUTABLE MULTI_ARG], Now;
     /// User to log in as at the primary.
     masteruser: String = String::new();
-    "masteruser", OPTIONAL, [SENSITIVE], Later;
+    "masteruser", OPTIONAL, [SENSITIVE], Now;
     /// Password for the primary.
     masterauth: String = String::new();
-    "masterauth", OPTIONAL, [SENSITIVE], Later;
+    "masterauth", OPTIONAL, [SENSITIVE], Now;
     /// Whether a replica answers while the link is down.
     replica_serve_stale_data: bool = true;
-    "replica-serve-stale-data" | "slave-serve-stale-data", BOOL, [], Later;
+    "replica-serve-stale-data" | "slave-serve-stale-data", BOOL, [], Now;
     /// Whether a replica refuses writes.
     replica_read_only: bool = true;
-    "replica-read-only" | "slave-read-only", BOOL, [], Later;
+    "replica-read-only" | "slave-read-only", BOOL, [], Now;
     /// Whether a replica drops its old data in the background.
     replica_lazy_flush: bool = false;
     "replica-lazy-flush" | "slave-lazy-flush", BOOL, [], Never;
     /// Whether a primary streams a full synchronisation.
     repl_diskless_sync: bool = true;
-    "repl-diskless-sync", BOOL, [], Later;
+    "repl-diskless-sync", BOOL, [], Now;
     /// Seconds it waits for more replicas to join.
     repl_diskless_sync_delay: u32 = 5;
-    "repl-diskless-sync-delay", COUNT, [], Later;
+    "repl-diskless-sync-delay", COUNT, [], Now;
     /// Number of replicas at which it waits no longer; 0 for none.
     repl_diskless_sync_max_replicas: u32 = 0;
-    "repl-diskless-sync-max-replicas", COUNT, [], Later;
+    "repl-diskless-sync-max-replicas", COUNT, [], Now;
     /// How a replica takes a full synchronisation from the socket.
     repl_diskless_load: DisklessLoad = DisklessLoad::Disabled;
-    "repl-diskless-load", WORD, [DENY_LOADING], Later;
+    "repl-diskless-load", WORD, [DENY_LOADING], Now;
     /// Seconds between two pings of a primary.
     repl_ping_replica_period: u32 = 10;
-    "repl-ping-replica-period" | "repl-ping-slave-period", int(1, INT_MAX), [], Later;
+    "repl-ping-replica-period" | "repl-ping-slave-period", int(1, INT_MAX), [], Now;
     /// Seconds of silence after which a link is given up.
     repl_timeout: u32 = 60;
-    "repl-timeout", int(1, INT_MAX), [], Later;
+    "repl-timeout", int(1, INT_MAX), [], Now;
     /// Whether small packets may be gathered.
     repl_disable_tcp_nodelay: bool = false;
     "repl-disable-tcp-nodelay", BOOL, [], Later;
     /// Bytes kept for replicas that come back.
     repl_backlog_size: u64 = 1 << 20;
-    "repl-backlog-size", memory(1, i64::MAX as u64), [], Later;
+    "repl-backlog-size", memory(1, i64::MAX as u64), [], Now;
     /// Seconds without replicas after which they are dropped; 0 for never.
     repl_backlog_ttl: u64 = 3600;
-    "repl-backlog-ttl", LONG, [], Later;
+    "repl-backlog-ttl", LONG, [], Now;
     /// Rank for Sentinel's choice, the lowest first; 0 for never.
     replica_priority: u32 = 100;
-    "replica-priority" | "slave-priority", COUNT, [], Later;
+    "replica-priority" | "slave-priority", COUNT, [], Now;
     /// Whether Sentinel reports this replica.
     replica_announced: bool = true;
-    "replica-announced", BOOL, [], Later;
+    "replica-announced", BOOL, [], Now;
     /// Address told to the primary.
     replica_announce_ip: String = String::new();
-    "replica-announce-ip" | "slave-announce-ip", OPTIONAL, [], Later;
+    "replica-announce-ip" | "slave-announce-ip", OPTIONAL, [], Now;
     /// Port told to the primary; 0 for the one listened on.
     replica_announce_port: u16 = 0;
-    "replica-announce-port" | "slave-announce-port", PORT, [], Later;
+    "replica-announce-port" | "slave-announce-port", PORT, [], Now;
     /// Replicas without which writes are refused; 0 for none.
     min_replicas_to_write: u32 = 0;
-    "min-replicas-to-write" | "min-slaves-to-write", COUNT, [], Later;
+    "min-replicas-to-write" | "min-slaves-to-write", COUNT, [], Now;
     /// Seconds of lag up to which a replica counts.
     min_replicas_max_lag: u32 = 10;
-    "min-replicas-max-lag" | "min-slaves-max-lag", COUNT, [], Later;
+    "min-replicas-max-lag" | "min-slaves-max-lag", COUNT, [], Now;
     /// What follows when a replicated command fails.
     propagation_error_behavior: PropagationError = PropagationError::Ignore;
-    "propagation-error-behavior", WORD, [], Later;
+    "propagation-error-behavior", WORD, [], Now;
     /// Whether a replica that cannot write its disk goes on.
     replica_ignore_disk_write_errors: bool = false;
-    "replica-ignore-disk-write-errors", BOOL, [], Later;
+    "replica-ignore-disk-write-errors", BOOL, [], Now;
 
     // Cluster.
 
@@ -608,6 +608,15 @@ options! {
     /// Entries that the log of large replies keeps.
     commandlog_large_reply_max_len: u64 = 128;
     "commandlog-large-reply-max-len", LONG, [], Now;
+    /// Keys that HOTKEYS tells of the last window; 0 counts nothing.
+    hotkey_top_k: u32 = 0;
+    "hotkey-top-k", int(0, 1000), [], Now;
+    /// Of so many accesses in a hundred.
+    hotkey_sampling_percentage: u32 = 100;
+    "hotkey-sampling-percentage", int(1, 100), [], Now;
+    /// Length of a window.
+    hotkey_window_seconds: u32 = 10;
+    "hotkey-window-seconds", int(1, 3600), [], Now;
     /// Milliseconds from which LATENCY notes an event; 0 for never.
     latency_monitor_threshold: u64 = 0;
     "latency-monitor-threshold", LONG, [], Now;

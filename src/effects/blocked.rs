@@ -22,13 +22,21 @@ pub enum GaveUp {
     Timeout,
     /// CLIENT UNBLOCK ERROR.
     Error,
+    /// The server has become a replica.
+    RoleChanged,
 }
 
 impl GaveUp {
     /// What the client is told instead of a null array.
     pub fn error(self) -> Option<CmdError> {
-        (self == Self::Error)
-            .then_some(CmdError::code("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+        match self {
+            Self::Timeout => None,
+            Self::Error => Some(CmdError::code("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
+            Self::RoleChanged => Some(CmdError::code(
+                "UNBLOCKED force unblock from blocking operation, instance state changed (master -> \
+                 replica?)",
+            )),
+        }
     }
 }
 

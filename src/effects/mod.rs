@@ -52,6 +52,8 @@ pub enum Action {
     /// The snapshot with this number is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
     #[expect(missing_docs, reason = "told above")]
     SnapshotEnded { number: u64, result: Result<u64, String> },
+    /// Send replicas the RDB file they wait for: `repl::Repl` has it open.
+    SendFile,
     /// Every key of every database was removed by a command.
     FlushedAll,
     /// Save at once, with everybody waiting, and answer the client.
@@ -62,8 +64,25 @@ pub enum Action {
     /// Save at once, if `save`, then load the file and answer the client.
     #[expect(missing_docs, reason = "told above")]
     Reload { client: ClientId, save: bool, how: Reload },
+    /// Connect to the primary, and serve the connection.
+    Connect(Box<Connect>),
+    /// The server has become a replica, or a primary.
+    RoleChanged,
     /// Die by a signal: DEBUG SEGFAULT.
     Crash,
+}
+
+/// Where a primary is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connect {
+    /// The attempt that it is for.
+    pub attempt: u64,
+    /// The host's name or address,
+    pub host: String,
+    /// and its port.
+    pub port: u16,
+    /// The address that the connection comes from; empty for any.
+    pub source: String,
 }
 
 /// How a file is loaded into a server that has keys.
@@ -82,6 +101,8 @@ pub enum SnapshotPurpose {
     Save,
     /// The base of the append-only file.
     AofBase,
+    /// It is sent to replicas.
+    Sync,
 }
 
 /// How SHUTDOWN ends the process.
@@ -113,6 +134,8 @@ pub struct Effects {
     feeds: Vec<Box<dyn Feed>>,
     /// Writes are logged: [`Effects::deliver`] is given the log.
     logged: bool,
+    /// They go to replicas: it is given the stream, too.
+    replicated: bool,
     actions: Vec<Action>,
 }
 
@@ -128,6 +151,7 @@ impl Effects {
             is_rewritten: false,
             feeds: Vec::new(),
             logged: false,
+            replicated: false,
             actions: Vec::new(),
         }
     }
@@ -142,10 +166,15 @@ impl Effects {
         self.logged = on;
     }
 
+    /// Begins to collect writes for replicas, or ends it.
+    pub fn set_replicated(&mut self, on: bool) {
+        self.replicated = on;
+    }
+
     /// Whether anybody takes writes; nothing is collected otherwise.
     #[inline]
     pub fn is_feeding(&self) -> bool {
-        self.logged || !self.feeds.is_empty()
+        self.logged || self.replicated || !self.feeds.is_empty()
     }
 
     /// How many writes were collected since they were last delivered.
@@ -157,7 +186,14 @@ impl Effects {
     /// A write to propagate.
     #[inline]
     pub fn push<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
-        self.writes.push(db, argv);
+        self.writes.push(db, argv, false);
+    }
+
+    /// Something that replicas alone are told, for it changes no key.
+    pub fn tell_replicas<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if self.replicated {
+            self.writes.push(db, argv, true);
+        }
     }
 
     /// The running command propagates as `argv` (and what was given before), not as it was received; as nothing, if
@@ -165,7 +201,7 @@ impl Effects {
     pub fn rewrite(&mut self, db: u32, argv: &[&[u8]]) {
         self.is_rewritten = true;
         if !argv.is_empty() {
-            self.rewritten.push(db, argv.iter().copied());
+            self.rewritten.push(db, argv.iter().copied(), false);
         }
     }
 
@@ -185,25 +221,16 @@ impl Effects {
         self.writes.clear();
     }
 
-    /// Hands the collected writes to the log and to every feed; several of one command are one transaction.
-    pub fn deliver(&mut self, log: &mut dyn Feed) {
+    /// Hands the collected writes to the log, to the stream for replicas if there is one, and to every feed; several
+    /// of one command are one transaction.
+    pub fn deliver(&mut self, log: &mut dyn Feed, stream: Option<&mut dyn Feed>) {
         let Self { writes, feeds, .. } = self;
-        let several = writes.len() > 1;
-        let mut feed = |op: Op<'_>| {
-            log.feed(op);
-            feeds.iter_mut().for_each(|feed| feed.feed(op));
-        };
-        let mut last_db = 0;
-        for (number, op) in writes.iter().enumerate() {
-            // MULTI and EXEC are in no database: none need be selected for them.
-            if several && number == 0 {
-                feed(Op { db: op.db, request: b"*1\r\n$5\r\nMULTI\r\n" });
-            }
-            feed(op);
-            last_db = op.db;
+        writes.feed(log, |op| !op.stream_only);
+        if let Some(stream) = stream {
+            writes.feed(stream, |_| true);
         }
-        if several {
-            feed(Op { db: last_db, request: b"*1\r\n$4\r\nEXEC\r\n" });
+        for feed in feeds {
+            writes.feed(&mut **feed, |op| !op.stream_only);
         }
         writes.clear();
     }

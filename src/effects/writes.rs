@@ -1,5 +1,6 @@
 //! Writes that were collected and not delivered yet, one behind the other.
 
+use super::Feed;
 use crate::resp::request::push_command;
 
 /// Room that is kept from command to command, bytes.
@@ -14,14 +15,16 @@ pub struct Op<'a> {
     pub db: u32,
     /// The command as a client would send it.
     pub request: &'a [u8],
+    /// It changes nothing, and concerns replicas alone.
+    pub stream_only: bool,
 }
 
 /// Writes in order.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     requests: Vec<u8>,
-    /// The database of each, and where its request ends.
-    ends: Vec<(u32, usize)>,
+    /// The database of each, where its request ends, and whether it is for replicas alone.
+    ends: Vec<(u32, usize, bool)>,
 }
 
 impl Writes {
@@ -31,27 +34,50 @@ impl Writes {
     }
 
     /// Adds one.
-    pub(super) fn push<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
+    pub(super) fn push<'a>(
+        &mut self,
+        db: u32,
+        argv: impl ExactSizeIterator<Item = &'a [u8]>,
+        stream_only: bool,
+    ) {
         push_command(&mut self.requests, argv);
-        self.ends.push((db, self.requests.len()));
+        self.ends.push((db, self.requests.len(), stream_only));
     }
 
     /// Takes those of another.
     pub(super) fn append(&mut self, other: &mut Self) {
         let before = self.requests.len();
         self.requests.extend_from_slice(&other.requests);
-        self.ends.extend(other.ends.iter().map(|(db, end)| (*db, before + end)));
+        let ends = other.ends.iter();
+        self.ends.extend(ends.map(|(db, end, only)| (*db, before + end, *only)));
         other.clear();
     }
 
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = Op<'_>> {
         let mut start = 0;
-        self.ends.iter().map(move |(db, end)| {
+        self.ends.iter().map(move |(db, end, stream_only)| {
             let request = &self.requests[start..*end];
             start = *end;
-            Op { db: *db, request }
+            Op { db: *db, request, stream_only: *stream_only }
         })
+    }
+
+    /// Hands those that are `wanted` to a feed; several of them are one transaction.
+    pub(super) fn feed(&self, feed: &mut dyn Feed, wanted: impl Fn(&Op<'_>) -> bool) {
+        let several = self.len() > 1 && self.iter().filter(&wanted).count() > 1;
+        let mut last_db = None;
+        for op in self.iter().filter(&wanted) {
+            // MULTI and EXEC are in no database: none need be selected for them.
+            if several && last_db.is_none() {
+                feed.feed(Op { request: b"*1\r\n$5\r\nMULTI\r\n", ..op });
+            }
+            feed.feed(op);
+            last_db = Some(op.db);
+        }
+        if let Some(db) = last_db.filter(|_| several) {
+            feed.feed(Op { db, request: b"*1\r\n$4\r\nEXEC\r\n", stream_only: false });
+        }
     }
 
     /// Forgets them.

@@ -11,7 +11,7 @@ use crate::config::AppendFsync;
 use crate::persist::aof::files::{Base, temp_base, whole_base};
 use crate::persist::aof::writer::{Failure, Job, Policy, Progress, Report, Writer};
 use crate::persist::aof::{Aof, Rewrite, State};
-use crate::persist::snapshot::{Format, Purpose, Target};
+use crate::persist::snapshot::{Destination, Form, Format, Purpose, Target};
 use crate::resp::CmdError;
 use crate::server::Server;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// How long after it is due a sync may come before that is told, ms.
 const LATE_MS: u64 = 2000;
 
-/// A command of this client has written. With `appendfsync always` its reply waits until that is synced; a turn's writes are synced
-/// together, so the offset need only be of this turn.
+/// A command of this client has written. Its reply waits until that is in the file, with `appendfsync always` until it is synced; a turn's
+/// writes go together, so the offset need only be of this turn.
 #[inline]
 pub fn wrote(s: &mut Server, id: ClientId) {
     let aof = &mut s.persist.aof;
@@ -133,9 +133,12 @@ pub fn base_ended(s: &mut Server, result: Result<u64, String>) {
 pub fn wait(s: &mut Server, id: ClientId, wait: SyncWait) {
     let session = s.clients.running(id);
     let local = s.persist.aof.has_synced(session);
-    if (wait.replicas == 0 && (local || !wait.local)) || session.flags.deny_blocking {
-        return s.reply(id).ints(&[i64::from(local), 0]);
+    let synced = s.repl.replicas.synced(wait.offset);
+    let enough = synced as u64 >= wait.replicas && (local || !wait.local);
+    if enough || session.flags.deny_blocking {
+        return s.reply(id).ints(&[i64::from(local), synced as i64]);
     }
+    s.repl.wants_acks |= wait.replicas > 0;
     session.wait = Some(Wait::Sync(wait));
     s.persist.aof.waiting.push(id);
     let armed_ms = s.keyspace.shared.armed_ms;
@@ -195,6 +198,13 @@ fn begin(s: &mut Server) {
     begin_rewrite(s);
 }
 
+/// What is logged is of a history that has ended for this server; the next base is that of another.
+pub(super) fn end_for_sync(s: &mut Server) {
+    if s.persist.aof.state != State::Off {
+        end(s);
+    }
+}
+
 /// Ends the append-only file. What is written is synced first; replies that wait leave then.
 fn end(s: &mut Server) {
     let aof = &mut s.persist.aof;
@@ -250,11 +260,13 @@ fn base_job(s: &Server, snapshot: bool) -> SnapshotJob {
     let target = Target {
         temp: temp_base(s.facts.pid),
         path: whole_base(s.facts.pid).into(),
-        compress: snapshot && s.config.rdbcompression,
-        checksum: snapshot.then_some(s.config.rdbchecksum),
-        sync_often: s.config.aof_rewrite_incremental_fsync,
+        form: Form {
+            compress: snapshot && s.config.rdbcompression,
+            checksum: snapshot.then_some(s.config.rdbchecksum),
+            sync_often: s.config.aof_rewrite_incremental_fsync,
+        },
     };
-    SnapshotJob { purpose: Purpose::AofBase, target, format }
+    SnapshotJob { purpose: Purpose::AofBase, to: Destination::File(target), format }
 }
 
 fn finished(s: &mut Server, result: Result<(), String>) {
@@ -349,11 +361,12 @@ fn serve_waiting(s: &mut Server) {
         let Some(session) = s.clients.get_mut(id) else { continue };
         let Some(wait) = session.sync_wait() else { continue };
         let local = s.persist.aof.has_synced(session);
+        let synced = s.repl.replicas.synced(wait.offset);
         let overdue = wait.deadline_ms.is_some_and(|at| at <= now_ms);
         if wait.local && !on {
             session.end_sync_wait(|reply| reply.error(&no_log()));
-        } else if overdue || (wait.replicas == 0 && (local || !wait.local)) {
-            session.end_sync_wait(|reply| reply.ints(&[i64::from(local), 0]));
+        } else if overdue || (synced as u64 >= wait.replicas && (local || !wait.local)) {
+            session.end_sync_wait(|reply| reply.ints(&[i64::from(local), synced as i64]));
         } else {
             s.persist.aof.waiting.push(id);
         }

@@ -4,6 +4,7 @@ use super::load::{self, Slice};
 use super::{aof, call, multi, reconfigure, snapshot, table};
 use crate::client::{ClientId, PeerAddr, Session};
 use crate::cmd::Run;
+use crate::config::PropagationError;
 use crate::effects::Action;
 use crate::keyspace::Keeper;
 use crate::persist::aof::batch::Commands;
@@ -224,7 +225,9 @@ impl Player {
             queued => queued.map(drop),
         };
         // What others do wrong changes nothing, here as when it was written; but what follows these depends on them.
-        if done.is_err() && (spec.flags.has(flag::NOT_QUEUED) || spec.name == "select") {
+        let counts = spec.flags.has(flag::NOT_QUEUED) || spec.name == "select";
+        let panics = s.config.propagation_error_behavior == PropagationError::Panic;
+        if done.is_err() && (counts || panics) {
             return refused("Impossible command");
         }
         s.clients.running(self.client).out.truncate(0);

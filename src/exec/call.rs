@@ -1,7 +1,7 @@
 //! One command: found, let through, run, measured.
 
-use super::{aof, blocked, gate, limits, multi, notable, settle, table, tracking};
-use crate::client::{ClientId, ReplyMode, Session, Wait};
+use super::{aof, blocked, gate, limits, multi, notable, primary, settle, table, tracking};
+use crate::client::{ClientId, Kind, ReplyMode, Session, Wait};
 use crate::cmd::{Command, Flow, Run};
 use crate::effects::{Action, Effects};
 use crate::keyspace::{Change, Event, Keyspace, Listener};
@@ -33,6 +33,7 @@ pub fn run_found(
     let in_multi = session.transaction.is_some();
     let mark = session.out.len();
     session.last_command = found.as_ref().ok().copied();
+    let of_replica = session.kind == Kind::Replica;
     match found {
         Err(error) => refuse(s, id, None, error),
         Ok(command) => match let_run(s, id, command, argv, in_multi) {
@@ -43,6 +44,9 @@ pub fn run_found(
     }
     if mode != ReplyMode::On {
         mute(s, id, mark);
+    }
+    if of_replica {
+        limits::check_silence(s, id, mark);
     }
     settle::settle(s, Some(id));
 }
@@ -115,12 +119,16 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     let dirty = s.keyspace.shared.dirty;
     let recorded = s.keyspace.shared.recorded();
     let begin = s.last_tick;
+    let lifted = s.keyspace.shared.keeps_expired() && lift(s, id, spec.flags.has(flag::WRITE));
     let outcome = match run {
         Run::Keys(f) => f(&mut s.keys_ctx(id, argv), argv),
         Run::Client(f) => f(&mut s.client_ctx(id), argv),
         Run::Server(f) => f(s, id, argv),
         Run::Container => unreachable!("the lookup answers a subcommand or an error"),
     };
+    if lifted {
+        s.keyspace.shared.lift_replica(false);
+    }
     let tick = s.timer.now();
     let nanos = s.timer.nanos(tick.wrapping_sub(begin));
     s.last_tick = tick;
@@ -153,6 +161,17 @@ pub fn call(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     if s.effects.is_feeding() && !spec.flags.has(flag::COMPOSITE) {
         propagate(s, id, argv, dirty, recorded);
     }
+}
+
+/// A client that writes on a replica must not find keys past their deadline, though they are the primary's
+/// to remove: they make room for what it writes. Whether this is such a client.
+#[cold]
+fn lift(s: &mut Server, id: ClientId, writes: bool) -> bool {
+    let lifted = writes && s.keyspace.shared.waits_for_primary() && s.repl.link.client != Some(id);
+    if lifted {
+        s.keyspace.shared.lift_replica(true);
+    }
+    lifted
 }
 
 /// Runs the command of a client that waited for keys. It was counted and shown to monitors when it
@@ -211,6 +230,7 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
         Flow::Block(block) => return blocked::block(s, id, command, argv, block),
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
         Flow::AwaitSync(wait) => aof::wait(s, id, wait),
+        Flow::AwaitReplicas(wait) => primary::wait::wait(s, id, wait),
         Flow::Await => session.wait = Some(Wait::Process),
         Flow::AwaitFreeing => {
             session.wait = Some(Wait::Process);
@@ -225,7 +245,8 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
 #[inline(never)]
 fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded: usize) {
     let before = s.effects.collected();
-    collect_expired(&s.keyspace, recorded, &mut s.effects);
+    let lazy = s.config.lazyfree_lazy_expire;
+    collect_expired(&s.keyspace, recorded, lazy, &mut s.effects);
     if !s.effects.collect_rewritten() && s.keyspace.shared.dirty > dirty {
         s.effects.push(s.clients.running(id).db, argv.iter());
     }
@@ -235,15 +256,17 @@ fn propagate(s: &mut Server, id: ClientId, argv: &Argv<'_>, dirty: u64, recorded
 }
 
 /// Collects what others get of the keys and fields that expired since change number `from`: their removal.
-pub(super) fn collect_expired(keyspace: &Keyspace, from: usize, effects: &mut Effects) {
+pub(super) fn collect_expired(keyspace: &Keyspace, from: usize, lazy: bool, effects: &mut Effects) {
     for change in keyspace.shared.recorded_from(from) {
-        collect_if_expired(change, effects);
+        collect_if_expired(change, lazy, effects);
     }
 }
 
-/// Collects the removal that a change tells of, if it does.
-pub(super) fn collect_if_expired(change: &Change, effects: &mut Effects) {
+/// Collects the removal that a change tells of, if it does. How others free the key is told by its name, as
+/// `lazyfree-lazy-expire` has it.
+pub(super) fn collect_if_expired(change: &Change, lazy: bool, effects: &mut Effects) {
     let name: &[u8] = match change.event {
+        Event::EXPIRED if lazy => b"UNLINK",
         Event::EXPIRED => b"DEL",
         Event::HEXPIRED => b"HDEL",
         _ => return,

@@ -1,5 +1,6 @@
 //! Clients come and go.
 
+use super::primary;
 use crate::client::{ClientId, PeerAddr, Session};
 use crate::server::Server;
 
@@ -60,5 +61,6 @@ pub fn leave(s: &mut Server, id: ClientId) {
     s.effects.blocked.end(id, &mut s.clients);
     s.pubsub.leave(id, s.clients.running(id));
     s.effects.tracking.leave(id, s.clients.running(id));
+    primary::leave(s, id);
     s.clients.remove(id);
 }

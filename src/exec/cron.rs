@@ -1,7 +1,8 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
 use super::{
-    aof, blocked, call, evict_clients, limits, notable, pause, save, settle, shutdown, tracking,
+    aof, blocked, call, evict_clients, limits, link, notable, pause, primary, save, settle,
+    shutdown, tracking,
 };
 use crate::client::{ClientId, Closing, Kind};
 use crate::server::Server;
@@ -17,7 +18,7 @@ const CLIENTS_SLICE: usize = 64;
 /// such keys.
 pub fn expire(s: &mut Server) -> bool {
     blocked::end_overdue(s);
-    aof::end_overdue(s);
+    primary::wait::serve(s);
     if !s.active_expire {
         return false;
     }
@@ -25,10 +26,11 @@ pub fn expire(s: &mut Server) -> bool {
     let before = s.keyspace.shared.recorded();
     let removed = s.keyspace.expire_due(EXPIRE_SLICE);
     if s.effects.is_feeding() {
+        let lazy = s.config.lazyfree_lazy_expire;
         // Each is a write of its own: that they fell due together makes them no transaction.
         for number in before..s.keyspace.shared.recorded() {
             let change = &s.keyspace.shared.recorded_from(number)[0];
-            call::collect_if_expired(change, &mut s.effects);
+            call::collect_if_expired(change, lazy, &mut s.effects);
             s.deliver_writes();
         }
     }
@@ -42,7 +44,9 @@ pub fn expire(s: &mut Server) -> bool {
 pub fn next_deadline(s: &Server) -> Option<u64> {
     let on = s.active_expire && !s.keyspace.shared.keeps_expired();
     let expiry = s.keyspace.next_deadline().filter(|_| on);
+    let expiry = expiry.or_else(|| s.keyspace.next_own_deadline().filter(|_| s.active_expire));
     let waits = s.effects.blocked.next_deadline().into_iter().chain(aof::next_deadline(s));
+    let waits = waits.chain(primary::wait::next_deadline(s));
     expiry.into_iter().chain(waits).min()
 }
 
@@ -69,6 +73,8 @@ pub fn tick(s: &mut Server) {
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
     aof::tick(s);
+    link::tick(s);
+    primary::tick::tick(s);
     look_at_clients(s, now);
     tracking::tick(s);
     save::tick(s);

@@ -31,10 +31,32 @@ pub fn check(
     if s.persist.aof.refuses {
         log_failing(s, id, spec)?;
     }
+    if s.config.min_replicas_to_write > 0 {
+        followed(s, spec)?;
+    }
+    if !s.repl.is_primary() {
+        of_replica(s, id, spec)?;
+    }
     if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
         return Err(not_while_subscribed(s, command));
     }
+    if !s.repl.is_primary() {
+        not_stale(s, id, spec)?;
+    }
     loaded(s, id, spec)
+}
+
+/// With `min-replicas-to-write` nothing is written that too few replicas would have soon.
+#[cold]
+fn followed(s: &Server, spec: &Spec) -> Result<(), CmdError> {
+    let (least, lag) = (s.config.min_replicas_to_write, s.config.min_replicas_max_lag);
+    if lag == 0 || !spec.flags.has(flag::WRITE) || !s.repl.is_primary() {
+        return Ok(());
+    }
+    if s.repl.replicas.good(lag, s.now_ms()) >= least as usize {
+        return Ok(());
+    }
+    Err(CmdError::code("NOREPLICAS Not enough good replicas to write."))
 }
 
 /// The number of arguments is one the command takes.
@@ -62,7 +84,14 @@ fn loaded(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
 
 #[cold]
 fn wait_for_data(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    let served = s.persist.loading.running.as_ref().is_some_and(|run| run.asynchronous);
     let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    // The old data set is served while the new one is loaded beside it.
+    if served {
+        let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
+        let denied = flags.has(flag::NO_ASYNC_LOADING);
+        return if denied { Err(LOADING) } else { Ok(()) };
+    }
     let may_run = match queued {
         Some(transaction) => transaction.all_have(flag::LOADING),
         None => spec.flags.has(flag::LOADING),
@@ -70,7 +99,39 @@ fn wait_for_data(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdErr
     if may_run {
         return Ok(());
     }
-    Err(CmdError::code("LOADING Redis is loading the dataset in memory"))
+    Err(LOADING)
+}
+
+/// What is answered while a data set is being loaded.
+const LOADING: CmdError = CmdError::code("LOADING Redis is loading the dataset in memory");
+
+/// A replica takes its primary's writes, and no others unless it is told to.
+#[cold]
+fn of_replica(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    if !s.config.replica_read_only {
+        return Ok(());
+    }
+    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let flags = queued.map_or(spec.flags, |transaction| spec.flags | transaction.flags());
+    if !flags.has(flag::WRITE) {
+        return Ok(());
+    }
+    Err(CmdError::code("READONLY You can't write against a read only replica."))
+}
+
+/// Without a link to its primary a replica may have nothing to say.
+#[cold]
+fn not_stale(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+    if s.config.replica_serve_stale_data || s.repl.link.is_up() {
+        return Ok(());
+    }
+    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    if queued.map_or(spec.flags.has(flag::STALE), |it| it.all_have(flag::STALE)) {
+        return Ok(());
+    }
+    Err(CmdError::code(
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    ))
 }
 
 /// A client of RESP2 that is subscribed gets messages where replies would be, so it may do little.

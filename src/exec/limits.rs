@@ -22,6 +22,19 @@ pub fn end_turn(s: &mut Server, id: ClientId) {
     }
 }
 
+/// Closes a replica whose command was answered since `mark`: the answer would be in the midst of the stream.
+#[cold]
+pub fn check_silence(s: &mut Server, id: ClientId, mark: usize) {
+    let command = s.clients.running(id).last_command;
+    let name = command.map_or("unknown", |command| s.command_name(command)).to_owned();
+    let session = s.clients.running(id);
+    if session.out.len() > mark {
+        session.out.truncate(mark);
+        session.close(Closing::Now);
+        tracing::warn!("Replica generated a reply to command '{name}', disconnecting it");
+    }
+}
+
 #[inline]
 fn limit_of(config: &Config, kind: Kind) -> OutputLimit {
     let limits = &config.client_output_buffer_limit;
@@ -38,9 +51,15 @@ pub fn check_output(s: &mut Server, id: ClientId) {
     let now = s.now_ms();
     evict_clients::output_waits(s, id);
     let Some(session) = s.clients.get_mut(id) else { return };
-    let held = session.out.len();
+    let waits = s.repl.replicas.find(id).map_or(0, |replica| replica.pending(s.repl.offset()));
+    let held = session.out.len() + waits as usize;
     s.stats.largest_output = s.stats.largest_output.max(held);
-    let limit = limit_of(&s.config, session.kind);
+    let mut limit = limit_of(&s.config, session.kind);
+    if session.kind == Kind::Replica {
+        // With less than the backlog it would be closed for what it may go on with.
+        let least = |limit: u64| if limit > 0 { limit.max(s.config.repl_backlog_size) } else { 0 };
+        (limit.hard, limit.soft) = (least(limit.hard), least(limit.soft));
+    }
     let hard = limit.hard > 0 && held as u64 >= limit.hard;
     let over_soft = limit.soft > 0 && held as u64 >= limit.soft;
     let since = over_soft.then(|| *session.soft_limit_since_ms.get_or_insert(now));

@@ -1,7 +1,7 @@
 //! Loading a data set while clients are told to wait: how a load begins, its keys come in slices, and it
 //! ends.
 
-use super::{reconfigure, save};
+use super::{link, primary, reconfigure, save};
 use crate::client::ClientId;
 use crate::effects::{Action, Reload};
 use crate::keyspace::Keeper;
@@ -97,7 +97,7 @@ fn begin(s: &mut Server, file: Box<dyn File>, merge: bool, done: Done) {
     let began_ms = s.now_ms();
     let loading = &mut s.persist.loading;
     (loading.keys_loaded, loading.keys_expired, loading.keys_empty) = (0, 0, 0);
-    loading.task = Some(Task { file, options });
+    loading.task = Some(Task { input: Box::new(file), options });
     loading.running = Some(Progress { merge, ..Progress::new(began_ms, total, done) });
 }
 
@@ -109,24 +109,34 @@ pub fn options(s: &Server, total: Option<u64>) -> Options {
         total,
         databases: s.keyspace.len() as u32,
         lfu: s.keyspace.shared.lfu.is_some(),
-        keep_expired: false,
+        // A replica waits for its primary's DEL.
+        keep_expired: !s.repl.is_primary(),
         verify: s.config.rdbchecksum && s.dumper.verify,
         pace: s.persist.loading.pace.clone(),
+        quiet: false,
     }
 }
 
 /// Inserts keys of a batch, as many as a slice of time allows.
 pub fn insert(s: &mut Server, batch: &mut Batch) -> Slice {
     let began = s.timer.now();
-    if batch.expected > 0 {
-        s.keyspace.expect_keys(batch.db, std::mem::take(&mut batch.expected));
+    let running = s.persist.loading.running.as_ref();
+    if running.is_none_or(|run| run.refused.is_some()) {
+        return Slice::Refused;
     }
-    let merge = s.persist.loading.running.as_ref().is_some_and(|run| run.merge);
+    let merge = running.is_some_and(|run| run.merge);
+    let keyspace = match &mut s.persist.loading.staged {
+        Some(staged) => &mut staged.keyspace,
+        None => &mut s.keyspace,
+    };
+    if batch.expected > 0 {
+        keyspace.expect_keys(batch.db, std::mem::take(&mut batch.expected));
+    }
     while !batch.keys.is_empty() {
         let next = KEYS.min(batch.keys.len());
-        s.keyspace.prefetch(batch.db, batch.keys.iter().take(next).map(|fresh| fresh.hash));
+        keyspace.prefetch(batch.db, batch.keys.iter().take(next).map(|fresh| fresh.hash));
         for Fresh { at, hash, entry } in batch.keys.drain(..next) {
-            if let Err(entry) = s.keyspace.load(batch.db, hash, entry, merge) {
+            if let Err(entry) = keyspace.load(batch.db, hash, entry, merge) {
                 let (key, db) = (entry.key().escape_ascii(), batch.db);
                 let why = format!("RDB has duplicated key '{key}' in DB {db} at byte {at}");
                 return refuse(s, why);
@@ -157,9 +167,13 @@ fn took(s: &mut Server, batch: &mut Batch) {
     let loading = &mut s.persist.loading;
     loading.keys_expired += batch.expired;
     loading.keys_empty += batch.empty;
+    let functions = match &mut loading.staged {
+        Some(staged) => &mut staged.functions,
+        None => &mut loading.functions,
+    };
     for code in batch.functions.drain(..) {
-        if !loading.functions.contains(&code) {
-            loading.functions.push(code);
+        if !functions.contains(&code) {
+            functions.push(code);
         }
     }
     if let Some(run) = &mut loading.running {
@@ -172,10 +186,25 @@ fn took(s: &mut Server, batch: &mut Batch) {
 pub fn ended(s: &mut Server, result: Result<Summary, Failure>) {
     s.keyspace.shared.keep_expired(Keeper::Loading, false);
     let Some(run) = s.persist.loading.running.take() else { return };
+    if let Done::Sync(attempt) = run.done {
+        if result.is_ok() && run.refused.is_none() {
+            tell_done(s, &run);
+        }
+        return link::sync::loaded(s, attempt, &run, result);
+    }
     let path = s.config.dbfilename.clone();
-    let failed = run.refused.clone().or_else(|| result.err().map(|failure| failure.to_string()));
+    let (summary, failed) = match result {
+        Ok(summary) => (summary, run.refused.clone()),
+        Err(failure) => {
+            (Summary::default(), Some(run.refused.clone().unwrap_or_else(|| failure.to_string())))
+        }
+    };
     let Some(why) = failed else {
         tell_done(s, &run);
+        if run.done == Done::Serve {
+            primary::resume(s, &summary.replication);
+            link::loaded_at_start(s, &summary);
+        }
         if let Done::Answer(client) = run.done {
             tracing::warn!("DB reloaded by DEBUG RELOAD");
             reconfigure::answer(s, Some(client), Ok(()));
@@ -189,7 +218,7 @@ pub fn ended(s: &mut Server, result: Result<Summary, Failure>) {
             reconfigure::answer(s, Some(client), Err(FAILED));
         }
         // A part of a data set is not to be taken for the whole, nor to be saved over the file.
-        Done::Serve | Done::Answer(_) => {
+        Done::Serve | Done::Answer(_) | Done::Sync(_) => {
             tracing::warn!("Fatal error loading the DB, {path}: {why}. Exiting.");
             tracing::warn!("Terminating server after rdb file reading failure.");
             s.persist.loading.failed = true;

@@ -1,11 +1,13 @@
-//! Commands that took long or were large, and events that held the loop up: what the command logs
-//! and the latency monitor get. Nothing of this runs for an ordinary command.
+//! Commands that took long or were large, and events that held the loop up: what the command logs, the latency monitor and
+//! the search for hot keys get. Nothing of this runs for an ordinary command.
 
 use crate::client::ClientId;
 use crate::resp::Argv;
 use crate::server::Server;
-use crate::spec::{CommandId, flag};
+use crate::spec::{CommandId, Spec, flag, keys_of};
+use crate::stats::hotkeys::Keys;
 use crate::stats::{LogKind, Ran};
+use rand::Rng;
 
 /// A command took longer than one of the bounds.
 #[cold]
@@ -15,6 +17,15 @@ pub fn took_long(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'
         log(s, id, command, argv, LogKind::Slow, nanos / 1000);
     }
     note_latency(s, if flags.has(flag::FAST) { "fast-command" } else { "command" }, nanos);
+    // What runs inside it is seen by itself.
+    if s.stats.hotkeys.is_on() && !flags.has(flag::COMPOSITE) {
+        end_overdue_hotkeys(s);
+        let (now_ms, draw) = (s.now_ms(), s.rng.next_u64());
+        let Server { stats, commands, clients, .. } = s;
+        let db = clients.running(id).db;
+        let keys = || Keys { db, keys: names_of(commands.row(command).spec, argv) };
+        stats.hotkeys.took(nanos, keys, now_ms, draw);
+    }
 }
 
 /// A command's request and reply are together larger than one of the bounds.
@@ -27,6 +38,28 @@ pub fn was_large(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'
     if reply >= s.stats.watch.reply_bytes {
         log(s, id, command, argv, LogKind::LargeReply, reply as u64);
     }
+    if s.stats.hotkeys.runs() && !s.commands.row(command).spec.flags.has(flag::COMPOSITE) {
+        let draw = s.rng.next_u64();
+        let Server { stats, commands, clients, .. } = s;
+        let db = clients.running(id).db;
+        let keys = || Keys { db, keys: names_of(commands.row(command).spec, argv) };
+        stats.hotkeys.moved((request + reply) as u64, keys, draw);
+    }
+}
+
+/// Ends HOTKEYS' session if its time is over.
+pub fn end_overdue_hotkeys(s: &mut Server) {
+    let now_ms = s.now_ms();
+    let cpu = s.facts.figures.cpu;
+    if s.stats.hotkeys.end(now_ms, true, || cpu().process) {
+        s.stats.follow_watch(&s.config);
+    }
+}
+
+/// The keys that a command names.
+fn names_of<'a>(spec: &Spec, argv: &'a Argv<'_>) -> Vec<&'a [u8]> {
+    let keys = keys_of(spec, argv.len(), |at| argv.at(at)).unwrap_or_default();
+    keys.iter().map(|key| argv.at(key.index)).collect()
 }
 
 /// An event that is no command began at `began`, in the timer's ticks, and is over now. Answers how

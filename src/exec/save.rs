@@ -1,10 +1,11 @@
 //! Saving to the RDB file: SAVE, BGSAVE, save points, the last save before the end.
 
+use super::primary::sync;
 use super::shutdown;
 use super::snapshot::{self, Job};
 use crate::client::ClientId;
 use crate::persist::Running;
-use crate::persist::snapshot::{Format, Purpose, Target};
+use crate::persist::snapshot::{Destination, Form, Format, Purpose, Target};
 use crate::resp::CmdError;
 use crate::server::Server;
 use std::path::Path;
@@ -71,6 +72,7 @@ pub fn begin_now(s: &mut Server) -> Result<(), CmdError> {
 pub(super) fn begin_last(s: &mut Server) {
     snapshot::abort(s, Purpose::Save);
     snapshot::abort(s, Purpose::AofBase);
+    snapshot::abort(s, Purpose::Sync);
     snapshot::finish_given_up(s);
     if start(s, false).is_err() {
         shutdown::saved(s, false);
@@ -111,12 +113,13 @@ pub fn flushed_all(s: &mut Server) {
 
 fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
     take_place(s);
+    let target = target(s, background);
+    let temp = target.temp.clone();
     let job = Job {
         purpose: Purpose::Save,
-        target: target(s, background),
+        to: Destination::File(target),
         format: Format::Rdb(snapshot::usage(&s.config)),
     };
-    let temp = job.target.temp.clone();
     let (began_ms, dirty) = (s.now_ms(), s.keyspace.shared.dirty);
     let flushes = s.keyspace.shared.flushes;
     s.persist.saving.last_try_ms = began_ms;
@@ -141,9 +144,11 @@ fn target(s: &Server, background: bool) -> Target {
     Target {
         temp: dir.join(temp),
         path: dir.join(&s.config.dbfilename),
-        compress: s.config.rdbcompression,
-        checksum: Some(s.config.rdbchecksum),
-        sync_often: s.config.rdb_save_incremental_fsync,
+        form: Form {
+            compress: s.config.rdbcompression,
+            checksum: Some(s.config.rdbchecksum),
+            sync_often: s.config.rdb_save_incremental_fsync,
+        },
     }
 }
 
@@ -173,6 +178,7 @@ pub(super) fn ended(s: &mut Server, result: Result<u64, String>, aborted: bool) 
         (true, false) if !aborted => tracing::warn!("Background saving error"),
         _ => {}
     }
+    sync::saved(s, saved);
     shutdown::saved(s, saved);
 }
 

@@ -36,6 +36,9 @@ fn deliver(s: &mut Server, actor: Option<ClientId>) {
         }
         s.keyspace.shared.listen(Listener::Watch, !s.effects.watch.is_empty());
     }
+    if s.keyspace.shared.has_listener(Listener::Own) && actor != s.repl.link.client {
+        s.keyspace.note_own(&changes);
+    }
     tracking::deliver(s, &changes, actor);
     if s.keyspace.shared.has_listener(Listener::Notifications) {
         for change in &changes {

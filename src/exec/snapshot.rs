@@ -1,5 +1,6 @@
 //! Taking snapshots: how one begins, is read in slices, and ends.
 
+use super::primary::sync;
 use super::{aof, held, save};
 use crate::config::{Config, EvictionPolicy};
 use crate::effects::Action;
@@ -9,7 +10,7 @@ use crate::persist::rdb::encode::Encoder;
 use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
 use crate::persist::rdb::file::write::Usage;
-use crate::persist::snapshot::{Current, Format, Part, Purpose, Snapshot, Target, Task};
+use crate::persist::snapshot::{Current, Destination, Format, Part, Purpose, Snapshot, Task};
 use crate::server::{REDIS_VERSION, Server};
 use crate::stdx::crc::crc64;
 use std::sync::mpsc;
@@ -27,7 +28,7 @@ pub struct Job {
     /// What it is for.
     pub purpose: Purpose,
     /// Where it goes.
-    pub target: Target,
+    pub to: Destination,
     /// How keys are written.
     pub format: Format,
 }
@@ -36,11 +37,11 @@ pub struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 
-/// Begins a snapshot of the keys as they are now. Its end is told to what it is for.
+/// Begins a snapshot of the keys as they are now; its number. Its end is told to what it is for.
 ///
 /// # Errors
 /// Another one is being read, or the data set is being loaded.
-pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
+pub fn begin(s: &mut Server, job: Job) -> Result<u64, Busy> {
     if s.persist.loading.is_on()
         || s.keyspace.shared.has_snapshot()
         || s.persist.snapshots.runs(job.purpose)
@@ -56,7 +57,7 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
         .for_version(s.config.rdb_version.number());
     let in_flight = snapshot.in_flight();
     s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
-    let Job { purpose, target, .. } = job;
+    let Job { purpose, to, .. } = job;
     let keys = s.keyspace.total_keys();
     let snapshots = &mut s.persist.snapshots;
     let number = snapshots.next_number();
@@ -64,9 +65,9 @@ pub fn begin(s: &mut Server, job: Job) -> Result<(), Busy> {
     snapshots.served = 0;
     let known = in_flight.clone();
     snapshots.current.push(Current { number, purpose, keys, in_flight: known, aborted: false });
-    snapshots.tasks.push(Task { number, purpose, target, parts, in_flight });
+    snapshots.tasks.push(Task { number, purpose, to, parts, in_flight });
     s.effects.act(Action::WriteSnapshot);
-    Ok(())
+    Ok(number)
 }
 
 /// Reads on for a slice of time.
@@ -145,15 +146,26 @@ pub fn ended(s: &mut Server, number: u64, result: Result<u64, String>) {
     match purpose {
         Purpose::Save => save::ended(s, result, aborted),
         Purpose::AofBase => aof::base_ended(s, result),
+        Purpose::Sync => sync::ended(s, number, result, aborted),
     }
 }
 
 /// The base of an append-only file before there is any key.
 pub(super) fn empty_base(s: &Server, snapshot: bool) -> Vec<u8> {
-    if !snapshot {
-        return Vec::new();
+    if snapshot { end(s, head(s, Purpose::AofBase, Format::Rdb(Usage::None))) } else { Vec::new() }
+}
+
+/// What a replica gets that wants no keys.
+pub(super) fn without_keys(s: &Server, functions: bool) -> Vec<u8> {
+    let mut file = facts(s, Purpose::Sync);
+    if functions {
+        libraries(s, &mut file);
     }
-    let mut base = head(s, Purpose::AofBase, Format::Rdb(Usage::None));
+    end(s, file)
+}
+
+/// The end of a file that has no keys.
+fn end(s: &Server, mut base: Vec<u8>) -> Vec<u8> {
     base.push(opcode::END);
     let sum = if s.config.rdbchecksum { crc64(0, &base) } else { 0 };
     base.extend_from_slice(&sum.to_le_bytes());
@@ -162,13 +174,33 @@ pub(super) fn empty_base(s: &Server, snapshot: bool) -> Vec<u8> {
 
 /// What a file has before the keys.
 fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
-    let mut head = Vec::new();
     if format == Format::Commands {
+        let mut head = Vec::new();
         if s.config.aof_timestamp_enabled {
             log::annotate(&mut head, s.now_ms() / 1000);
         }
         return head;
     }
+    let mut head = facts(s, purpose);
+    libraries(s, &mut head);
+    let mut out = Encoder::new(&mut head, None);
+    for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
+        sections::select_db(&mut out, db);
+        sections::resize_db(&mut out, database.len(), database.volatile());
+    }
+    head
+}
+
+fn libraries(s: &Server, head: &mut Vec<u8>) {
+    let mut out = Encoder::new(head, None);
+    for code in &s.persist.loading.functions {
+        sections::function(&mut out, code);
+    }
+}
+
+/// What a file says of itself.
+fn facts(s: &Server, purpose: Purpose) -> Vec<u8> {
+    let mut head = Vec::new();
     let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };
     let version = s.config.rdb_version.number();
     head.extend_from_slice(sections::magic(version).as_bytes());
@@ -177,14 +209,12 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     sections::aux(&mut out, "redis-bits", &usize::BITS.to_string());
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
+    if purpose != Purpose::AofBase && s.repl.backlog.is_kept() {
+        sections::aux(&mut out, "repl-stream-db", &s.repl.stream_db().to_string());
+        sections::aux(&mut out, "repl-id", &s.repl.replid);
+        sections::aux(&mut out, "repl-offset", &s.repl.offset().to_string());
+    }
     sections::aux(&mut out, "aof-base", aof_base);
-    for code in &s.persist.loading.functions {
-        sections::function(&mut out, code);
-    }
-    for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
-        sections::select_db(&mut out, db);
-        sections::resize_db(&mut out, database.len(), database.volatile());
-    }
     head
 }
 

@@ -19,6 +19,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::connection::COMMANDS,
     &cmd::server::COMMANDS,
     &[super::multi::COMMANDS, super::persistence::COMMANDS],
+    &[super::primary::commands::COMMANDS, super::link::command::COMMANDS],
     &[cmd::pubsub::COMMANDS],
 ];
 

@@ -15,6 +15,9 @@ impl Keyspace {
     /// Removes up to `max` keys and fields of hashes whose time is over; how many were removed. Fewer
     /// than `max` means that none is left.
     pub fn expire_due(&mut self, max: usize) -> usize {
+        if self.shared.waits_for_primary() {
+            return self.expire_own(max);
+        }
         if self.shared.keeps_expired() {
             return 0;
         }

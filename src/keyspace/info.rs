@@ -23,7 +23,7 @@ impl KeyspaceStats {
     /// Their lines of section `stats`. A key leaves when its time is over, so none is ever stale,
     /// and no cycle runs out of time.
     pub fn info(&self, out: &mut Fields, expire_nanos: u64, evicted_clients: u64) {
-        out.put("expired_subkeys", 0);
+        out.put("expired_subkeys", self.expired_fields);
         out.put("expired_keys", self.expired);
         out.ratio("expired_stale_perc", 0.0);
         out.put("expired_time_cap_reached_count", 0);

@@ -14,6 +14,7 @@ mod held;
 mod info;
 mod lfu;
 mod load;
+mod own;
 mod place;
 mod shared;
 #[cfg(test)]
@@ -108,6 +109,22 @@ impl Keyspace {
         }
         self.shared.tell_flushed();
         removed
+    }
+
+    /// Puts another keyspace's databases in the place of these, all at once.
+    pub fn replace(&mut self, other: Self) {
+        self.shared.flushes += 1;
+        for (index, database) in (0u32..).zip(other.dbs) {
+            let old = std::mem::replace(&mut self.dbs[index as usize], database);
+            self.shared.flushed(index, old);
+        }
+        self.shared.tell_flushed();
+        self.shared.nearer_deadline = true;
+    }
+
+    /// Has the freeing thread free another keyspace.
+    pub fn discard(&mut self, other: Self) {
+        other.dbs.into_iter().for_each(|database| self.shared.discard_database(database));
     }
 
     /// Moves some buckets of the tables that are being resized and starts to shrink sparse ones;

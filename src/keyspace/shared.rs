@@ -1,5 +1,6 @@
 //! What all databases share: the time, what changed, statistics, and what waits to be freed.
 
+use super::own::Own;
 use super::{Change, Database, Event, EventClass, Lfu};
 use crate::types::{Entry, Type};
 
@@ -20,6 +21,8 @@ pub struct Shared {
     listeners: u8,
     /// The [`Keeper`]s there are, a bit each.
     keepers: u8,
+    /// Keys with a deadline that clients of a replica set: it removes them itself.
+    pub(super) own: Own,
     /// The deadline the expiry timer waits for, ms since the epoch.
     pub armed_ms: u64,
     /// A deadline nearer than that came to be.
@@ -55,6 +58,8 @@ pub enum Listener {
     Tracking = 32,
     /// `notify-keyspace-events` names channels that tell which fields of a hash changed.
     Fields = 64,
+    /// Keys with a deadline are noted that clients of a replica set.
+    Own = 128,
 }
 
 /// Why keys past their deadline are kept.
@@ -64,6 +69,8 @@ pub enum Keeper {
     Pause = 1,
     /// A data set is being loaded.
     Loading = 2,
+    /// The primary says when they go.
+    Replica = 4,
 }
 
 /// Counters of the keyspace.
@@ -189,6 +196,19 @@ impl Shared {
             false => self.keepers &= !(who as u8),
         }
         self.nearer_deadline |= self.keepers == 0;
+    }
+
+    /// Keys past their deadline are kept for the primary alone.
+    pub fn waits_for_primary(&self) -> bool {
+        self.keepers == Keeper::Replica as u8
+    }
+
+    /// Lets what a replica's own client does remove keys past their deadline, until it is done.
+    pub fn lift_replica(&mut self, on: bool) {
+        match on {
+            true => self.keepers &= !(Keeper::Replica as u8),
+            false => self.keepers |= Keeper::Replica as u8,
+        }
     }
 
     /// Begins to record changes for `who`, or ends it.

@@ -1,6 +1,6 @@
 //! The thread that writes the append-only file.
 //!
-//! The loop puts jobs into a queue, once a turn, and goes on; the thread takes all there are at once and reports what came of
+//! The loop puts jobs into a queue, once for all connections that are ready together, and goes on; the thread takes all there are at once and reports what came of
 //! them, so what many turns wrote becomes one write and one sync. It is woken only where it sleeps.
 
 use crate::persist::aof::Aof;
@@ -10,9 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
-
-/// How long a write waits for more to go with it, where no sync takes longer anyway.
-const GROUP: Duration = Duration::from_millis(1);
 
 /// The loop's end of the queue.
 #[derive(Debug)]
@@ -119,9 +116,6 @@ fn run(
         for report in writer.work(now_ms()) {
             // At the loop's end nobody listens any more.
             let _ = reports.send(report);
-        }
-        if writer.may_wait_for_more() {
-            std::thread::sleep(GROUP);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::door::{Door, READ_SIZE, Room};
 use super::stream::Stream;
-use crate::client::{ClientId, Closing, Query};
+use crate::client::{ClientId, Closing, Kind, Query, Session};
 use crate::exec::limits;
+use crate::exec::primary;
 use crate::exec::turn::{self, Ended};
 use crate::resp::{Out, Span};
 use bytes::BytesMut;
@@ -101,8 +102,9 @@ impl Room {
         let wrote = self.write(cx, id, stream);
         let Some(session) = self.server.clients.get_mut(id) else { return Next::Close };
         let emptied = session.out.is_empty();
-        let write_on = matches!(wrote, Ok(Wrote::Enough)) && !emptied;
-        if emptied {
+        let write_on = matches!(wrote, Ok(Wrote::Enough));
+        // Of a replica's output more lies with the server.
+        if emptied && session.kind != Kind::Replica {
             session.soft_limit_since_ms = None;
             let tail = session.out.take_tail();
             self.return_tail(tail);
@@ -296,6 +298,36 @@ impl Room {
             session.traffic.net_out += n as u64;
             self.server.stats.net_out += n as u64;
             self.server.stats.writes += 1;
+        }
+        self.write_replica(cx, id, stream, written)
+    }
+
+    /// Writes what a replica is to get of a snapshot and of the stream of writes, which lie with the server.
+    fn write_replica(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: ClientId,
+        stream: &mut Stream,
+        mut written: usize,
+    ) -> io::Result<Wrote> {
+        let is_replica =
+            |session: &Session| session.kind == Kind::Replica && session.out.is_empty();
+        while self.server.clients.get(id).is_some_and(is_replica) {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.server.repl.fill(id, &mut slices);
+            if filled == 0 {
+                break;
+            }
+            if written >= WRITE_MAX {
+                return Ok(Wrote::Enough);
+            }
+            let Poll::Ready(n) = stream.poll_write(cx, &slices[..filled]) else { break };
+            let n = n?;
+            written += n;
+            self.server.clients.running(id).traffic.net_out += n as u64;
+            self.server.stats.net_out += n as u64;
+            self.server.stats.writes += 1;
+            primary::sent(&mut self.server, id, n);
         }
         Ok(Wrote::All)
     }

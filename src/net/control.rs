@@ -1,8 +1,8 @@
 //! The loop's own tasks: timers, signals, and what commands ask of the process.
 
 use super::accept::{Endpoints, Listeners};
-use super::door::{Asked, Door};
-use super::{load, save};
+use super::door::{Asked, Door, Room};
+use super::{link, load, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -44,6 +44,8 @@ pub trait Process {
     /// # Errors
     /// It cannot be entered.
     fn enter_dir(&self, dir: &str) -> io::Result<String>;
+    /// The server is a replica now, or a primary.
+    fn role_changed(&self, server: &Server);
     /// The log file may have been moved away.
     fn reopen_log(&self);
     /// DEBUG SEGFAULT.
@@ -74,7 +76,9 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(tick(door.clone()));
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(take_reports(door.clone(), reports));
+    tokio::task::spawn_local(hand_over_log(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
+    door.enter(exec::link::at_start);
     door.enter(|s| match s.config.appendonly {
         true => aof_load::at_start(s),
         false => exec::load::at_start(s),
@@ -134,9 +138,12 @@ async fn carry_out(
             }
             Action::Crash => process.crash(),
             Action::WriteSnapshot => save::begin(door),
+            Action::SendFile => sync::send_files(door),
             Action::SnapshotEnded { number, result } => {
                 door.enter(|s| snapshot::ended(s, number, result));
             }
+            Action::Connect(to) => drop(tokio::task::spawn_local(link::run(door.clone(), *to))),
+            Action::RoleChanged => door.enter(|s| process.role_changed(s)),
             Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
             Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
             Action::Reload { client, save, how } => door.enter(|s| {
@@ -225,6 +232,14 @@ fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {
     Ok(())
 }
 
+/// Gives the writer of the append-only file what was written, once those that were ready had their turns.
+async fn hand_over_log(door: Door) {
+    loop {
+        door.bells().log.notified().await;
+        door.enter_room(Room::hand_over_log);
+    }
+}
+
 /// Passes on what the writer of the append-only file reports.
 async fn take_reports(door: Door, mut reports: UnboundedReceiver<Report>) {
     while let Some(report) = reports.recv().await {
@@ -263,7 +278,7 @@ async fn expire(door: Door) {
         let nap = Duration::from_millis(wait.unwrap_or(u64::MAX).min(60_000));
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
-            () = door.expiry().notified() => {}
+            () = door.bells().expiry.notified() => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::aof::LogThread;
 use crate::client::ClientId;
 use crate::effects::Action;
+use crate::exec::primary;
 use crate::exec::turn::Scratch;
 use crate::keyspace::Garbage;
 use crate::persist::aof::writer::{Failure, Report};
@@ -22,6 +23,9 @@ pub(super) const READ_SIZE: usize = 64 * 1024;
 const POOLED_MAX: usize = 256 * 1024;
 /// Values that wait for the freeing thread; beyond that the loop frees them itself.
 const GARBAGE_MAX: usize = 4096;
+
+/// Bytes of the log that are handed over without waiting for those of the other connections.
+const LOG_MAX: usize = 1 << 20;
 
 /// What the freeing thread is given.
 #[derive(Debug)]
@@ -66,7 +70,16 @@ pub(super) struct Room {
     freer: SyncSender<Job>,
     log: LogThread,
     actions: mpsc::UnboundedSender<Action>,
-    expiry: Rc<Notify>,
+    bells: Rc<Bells>,
+}
+
+/// What tasks of the loop wait for.
+#[derive(Debug, Default)]
+pub(super) struct Bells {
+    /// A deadline came to be that is nearer than the one waited for.
+    pub(super) expiry: Notify,
+    /// There is something for the writer of the append-only file to do.
+    pub(super) log: Notify,
 }
 
 /// What comes to the loop from the server and its threads.
@@ -82,7 +95,7 @@ pub struct Asked {
 #[derive(Debug, Clone)]
 pub struct Door {
     room: Rc<RefCell<Room>>,
-    expiry: Rc<Notify>,
+    bells: Rc<Bells>,
 }
 
 impl Door {
@@ -94,7 +107,7 @@ impl Door {
         let answers = actions.clone();
         let freeing = std::thread::Builder::new().name("larder-free".into());
         freeing.spawn(move || free(&jobs, &answers)).expect("a thread can be started at start-up");
-        let expiry = Rc::new(Notify::new());
+        let bells = Rc::new(Bells::default());
         let room = Room {
             server,
             scratch: Scratch::default(),
@@ -103,10 +116,10 @@ impl Door {
             freer,
             log: LogThread::new(reports),
             actions,
-            expiry: Rc::clone(&expiry),
+            bells: Rc::clone(&bells),
         };
         let asked = Asked { actions: asked, reports: reported };
-        (Self { room: Rc::new(RefCell::new(room)), expiry }, asked)
+        (Self { room: Rc::new(RefCell::new(room)), bells }, asked)
     }
 
     /// Runs `f` on the server, at the time it is now, and carries out what follows.
@@ -132,12 +145,14 @@ impl Door {
     /// # Errors
     /// Not all of it could be.
     pub(super) fn end_log(&self) -> Result<(), Failure> {
-        self.room.borrow_mut().log.end()
+        let mut room = self.room.borrow_mut();
+        room.hand_over_log();
+        room.log.end()
     }
 
-    /// Told when a deadline came to be that is nearer than the one waited for.
-    pub(super) fn expiry(&self) -> &Notify {
-        &self.expiry
+    /// What tasks of the loop wait for.
+    pub(super) fn bells(&self) -> &Bells {
+        &self.bells
     }
 }
 
@@ -154,7 +169,17 @@ impl Room {
         }
     }
 
+    /// Gives the writer of the append-only file what there is for it.
+    pub(super) fn hand_over_log(&mut self) {
+        if self.server.persist.aof.has_jobs() {
+            self.log.hand_over(&mut self.server.persist.aof);
+        }
+    }
+
     fn follow_up(&mut self) {
+        if self.server.repl.has_news || self.server.repl.wants_acks {
+            primary::end_turn(&mut self.server);
+        }
         let shared = &mut self.server.keyspace.shared;
         if shared.has_garbage() {
             for garbage in shared.take_garbage() {
@@ -164,11 +189,14 @@ impl Room {
                 }
             }
         }
-        if self.server.persist.aof.has_jobs() {
-            self.log.hand_over(&mut self.server.persist.aof);
+        // All connections that are ready have their turn first, so that what they write goes together.
+        if self.server.persist.aof.log.pending().len() > LOG_MAX {
+            self.hand_over_log();
+        } else if self.server.persist.aof.has_jobs() {
+            self.bells.log.notify_one();
         }
         if std::mem::take(&mut self.server.keyspace.shared.nearer_deadline) {
-            self.expiry.notify_one();
+            self.bells.expiry.notify_one();
         }
         if self.server.effects.has_actions() {
             for action in self.server.effects.take_actions() {

@@ -16,7 +16,13 @@ const BATCHES: usize = 8;
 
 /// Runs the load that has begun, if one has, to its end.
 pub(super) async fn run(door: Door) {
-    let Some(task) = door.enter(|s| s.persist.loading.task.take()) else { return };
+    if let Some(task) = door.enter(|s| s.persist.loading.task.take()) {
+        run_task(door, task).await;
+    }
+}
+
+/// Runs a load to its end.
+pub(super) async fn run_task(door: Door, task: Task) {
     let (batches, queue) = channel(BATCHES);
     let (done, result) = oneshot::channel();
     let pace = task.options.pace.clone();

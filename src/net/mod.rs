@@ -8,9 +8,11 @@ mod aof;
 mod connection;
 mod control;
 mod door;
+mod link;
 mod load;
 mod save;
 mod stream;
+mod sync;
 
 pub use control::{Process, Startup, serve};
 pub use door::Door;

@@ -1,15 +1,15 @@
 //! Snapshots on their way to files: the loop reads, a thread writes.
 
 use super::door::Door;
+use super::sync;
 use crate::effects::Action;
 use crate::exec::{save, snapshot};
 use crate::keyspace::Reading;
 use crate::persist::disk::Disk;
-use crate::persist::snapshot::{InFlight, Purpose, Task, write};
+use crate::persist::snapshot::{Destination, InFlight, Purpose, Target, Task, write};
 use crate::server::Server;
 use crate::stdx::alloc;
 use crate::stdx::os::priority;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes that wait for the thread before the loop reads no further: a slow disk is no reason to hold a
@@ -23,26 +23,30 @@ const STEP: Duration = Duration::from_millis(10);
 
 /// Starts the threads for the snapshots that have begun, and reads them in slices.
 pub(super) fn begin(door: &Door) {
-    let (tasks, disk) = door.enter(|s| (s.persist.snapshots.take_tasks(), s.persist.disk.clone()));
-    for task in tasks {
-        let in_flight = task.in_flight.clone();
-        let actions = door.actions();
-        let number = task.number;
-        let disk = Arc::clone(&disk);
-        let thread = std::thread::Builder::new().name("larder-save".into());
-        let started = thread.spawn(move || {
-            alloc::register_thread();
-            priority::step_back();
-            let result = write(&*disk, &task.target, &task.parts, &task.in_flight);
-            // At the loop's end nobody asks any more.
-            let _ = actions.send(Action::SnapshotEnded { number, result });
-        });
-        if let Err(error) = started {
-            door.enter(|s| {
-                snapshot::ended(s, number, Err(format!("Can't start a thread: {error}")))
-            });
+    for task in door.enter(|s| s.persist.snapshots.take_tasks()) {
+        let (number, in_flight) = (task.number, task.in_flight.clone());
+        match task.to.clone() {
+            Destination::File(target) => save(door, task, target),
+            Destination::Replicas(form) => sync::send(door, task, form),
         }
         tokio::task::spawn_local(read(door.clone(), number, in_flight));
+    }
+}
+
+/// Starts the thread that writes a file.
+fn save(door: &Door, task: Task, target: Target) {
+    let (number, actions) = (task.number, door.actions());
+    let disk = door.enter(|s| s.persist.disk.clone());
+    let thread = std::thread::Builder::new().name("larder-save".into());
+    let started = thread.spawn(move || {
+        alloc::register_thread();
+        priority::step_back();
+        let result = write(&*disk, &target, &task.parts, &task.in_flight);
+        // At the loop's end nobody asks any more.
+        let _ = actions.send(Action::SnapshotEnded { number, result });
+    });
+    if let Err(error) = started {
+        door.enter(|s| snapshot::ended(s, number, Err(format!("Can't start a thread: {error}"))));
     }
 }
 
@@ -107,10 +111,13 @@ pub(super) fn save_now(s: &mut Server) -> bool {
 /// Reads a snapshot to its end while a thread writes it.
 fn read_and_write(s: &mut Server, disk: &dyn Disk, task: Task) -> Result<u64, String> {
     let in_flight = task.in_flight.clone();
+    let Destination::File(target) = &task.to else {
+        return Err("It is not saved, but sent".to_owned());
+    };
     std::thread::scope(|scope| {
         let writer = scope.spawn(move || {
             alloc::register_thread();
-            write(disk, &task.target, &task.parts, &task.in_flight)
+            write(disk, target, &task.parts, &task.in_flight)
         });
         while snapshot::slice(s) == Reading::More {
             while in_flight.bytes() > IN_FLIGHT_MAX && !writer.is_finished() {

@@ -28,18 +28,9 @@ impl Server {
         listeners(config, out);
     }
 
-    /// Section `replication`: a primary without replicas.
+    /// Section `replication`.
     pub fn replication_info(&self, out: &mut Fields) {
-        out.put("role", "master");
-        out.put("connected_slaves", 0);
-        out.put("master_failover_state", "no-failover");
-        out.put("master_replid", &self.replication_id);
-        out.put("master_replid2", "0".repeat(40));
-        out.put("master_repl_offset", 0);
-        out.put("second_repl_offset", -1);
-        out.put("repl_backlog_active", 0);
-        out.put("repl_backlog_size", self.config.repl_backlog_size);
-        out.all(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"], 0);
+        self.repl.info(out, &self.config, self.now_ms());
     }
 }
 

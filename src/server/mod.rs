@@ -15,6 +15,7 @@ use crate::keyspace::{Keyspace, Lfu, Listener};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
 use crate::pubsub::Pubsub;
+use crate::repl::Repl;
 use crate::resp::Reply;
 use crate::spec::{CommandId, Table};
 use crate::stats::Stats;
@@ -45,8 +46,8 @@ pub struct Server {
     pub commands: Table,
     /// The process it runs in.
     pub facts: Facts,
-    /// The name of this history of writes, forty hex digits.
-    pub replication_id: String,
+    /// The stream of writes, and who follows whom.
+    pub repl: Repl,
     /// Randomness, from a seed.
     pub rng: SmallRng,
     /// Makes DUMP payloads.
@@ -92,7 +93,7 @@ impl Server {
         let hash_seed = Seed::new(rand::Rng::next_u64(&mut rng), rand::Rng::next_u64(&mut rng));
         let mut stats = Stats::new(commands.len());
         stats.startup_memory = (facts.figures.used_memory)();
-        let replication_id = random_id(&mut rng);
+        let repl = Repl::new(&mut rng);
         let mut persist = Persist::default();
         persist.saving.last_save_ms = facts.started_ms;
         let mut server = Self {
@@ -104,7 +105,7 @@ impl Server {
             config,
             commands,
             facts,
-            replication_id,
+            repl,
             rng,
             dumper: Dumper::default(),
             persist,
@@ -140,9 +141,11 @@ impl Server {
             list_packed_threshold: self.limits.list_packed_threshold,
             ..self.config.limits(self.limits.seed)
         };
-        self.stats.configure(&self.config);
+        self.stats.configure(&self.config, self.keyspace.shared.now_ms);
         self.dumper.set_version(self.config.rdb_version.number());
         self.persist.loading.pace.set(self.config.key_load_delay);
+        let writable = !self.repl.is_primary() && !self.config.replica_read_only;
+        self.keyspace.shared.listen(Listener::Own, writable);
         let channels = NotifyFlags::KEYSPACE.union(NotifyFlags::KEYEVENT);
         let channels = channels.union(NotifyFlags::SUBKEYS);
         let flags = self.config.notify_keyspace_events;
@@ -168,7 +171,7 @@ impl Server {
 
     /// Begins a new history of writes.
     pub fn change_replication_id(&mut self) {
-        self.replication_id = random_id(&mut self.rng);
+        self.repl.change_id(&mut self.rng);
     }
 
     /// Adds a taker of writes.
@@ -183,12 +186,22 @@ impl Server {
         self.keyspace.shared.listen(Listener::Feed, self.effects.is_feeding());
     }
 
+    /// Begins to collect writes for replicas, or ends it, as the role and the backlog ask.
+    pub fn follow_stream(&mut self) {
+        let wanted = self.repl.is_primary() && self.repl.backlog.is_kept();
+        self.effects.set_replicated(wanted);
+        self.keyspace.shared.listen(Listener::Feed, self.effects.is_feeding());
+    }
+
     /// Hands what was collected for the log and others to them.
     pub fn deliver_writes(&mut self) {
         let now_ms = self.now_ms();
         let log = &mut self.persist.aof.log;
         log.set_time(self.config.aof_timestamp_enabled.then_some(now_ms));
-        self.effects.deliver(log);
+        // A replica's stream is its primary's, not its own.
+        self.repl.has_news = self.repl.backlog.is_kept();
+        let stream = self.repl.is_primary().then_some(&mut self.repl.backlog as &mut dyn Feed);
+        self.effects.deliver(log, stream);
     }
 
     /// Forgets what a client watches.
@@ -209,9 +222,4 @@ impl Server {
     pub fn command_name(&self, id: CommandId) -> &str {
         &self.commands.row(id).full_name
     }
-}
-
-/// Forty random hex digits.
-fn random_id(rng: &mut SmallRng) -> String {
-    (0..5).map(|_| format!("{:08x}", rand::Rng::next_u32(rng))).collect()
 }

@@ -29,15 +29,15 @@ impl Stats {
         out.put("instantaneous_ops_per_sec", self.rates.commands());
         out.put("total_net_input_bytes", self.net_in);
         out.put("total_net_output_bytes", self.net_out);
-        out.all(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"], 0);
+        out.put("total_net_repl_input_bytes", self.repl_in);
+        out.put("total_net_repl_output_bytes", self.repl_out);
         self.rates.info(out);
         out.put("rejected_connections", self.connections_rejected);
-        out.all(&["sync_full", "sync_partial_ok", "sync_partial_err"], 0);
     }
 
     /// Errors, reads and writes: the last part of section `stats`.
     pub fn work_info(&self, out: &mut Fields) {
-        out.put("unexpected_error_replies", 0);
+        out.put("unexpected_error_replies", self.unexpected_errors);
         out.put("total_error_replies", self.error_replies);
         out.put("dump_payload_sanitizations", 0);
         out.put("total_reads_processed", self.reads);

@@ -2,6 +2,7 @@
 
 mod commandlog;
 mod commands;
+pub mod hotkeys;
 mod info;
 mod latency;
 mod memory;
@@ -17,6 +18,7 @@ pub use watch::Watch;
 
 use crate::config::Config;
 use crate::spec::CommandId;
+use hotkeys::Hotkeys;
 use std::collections::BTreeMap;
 
 /// Kinds of error are counted by their code up to so many; a flood of made-up codes counts no more.
@@ -31,6 +33,10 @@ pub struct Stats {
     pub errors: BTreeMap<String, u64>,
     /// Error replies.
     pub error_replies: u64,
+    /// Commands of the primary or of a log that failed here.
+    pub unexpected_errors: u64,
+    /// Bytes of the primary's stream.
+    pub repl_in: u64,
     /// Commands run.
     pub commands_processed: u64,
     /// Connections accepted.
@@ -41,6 +47,8 @@ pub struct Stats {
     pub net_in: u64,
     /// Bytes sent.
     pub net_out: u64,
+    /// Bytes sent to replicas.
+    pub repl_out: u64,
     /// Reads from sockets that brought something.
     pub reads: u64,
     /// Writes to sockets.
@@ -75,6 +83,8 @@ pub struct Stats {
     pub logs: CommandLogs,
     /// Events that held the loop up.
     pub latency: LatencyMonitor,
+    /// Which keys cost most.
+    pub hotkeys: Hotkeys,
 }
 
 impl Stats {
@@ -107,12 +117,19 @@ impl Stats {
         }
     }
 
-    /// Takes over what the configuration says: the bounds, and how long the logs may be.
-    pub fn configure(&mut self, config: &Config) {
-        self.watch = Watch::of(config);
+    /// Takes over what the configuration says: the bounds, how long the logs may be, and whether hot keys are looked for.
+    pub fn configure(&mut self, config: &Config, now_ms: u64) {
+        self.hotkeys.configure(config, now_ms);
+        self.follow_watch(config);
         for kind in LogKind::ALL {
             self.logs.of_mut(kind).trim(kind.max_len(config));
         }
+    }
+
+    /// Sees anew what makes a command notable.
+    pub fn follow_watch(&mut self, config: &Config) {
+        self.watch = Watch::of(config);
+        self.hotkeys.follow(&mut self.watch);
     }
 
     /// CONFIG RESETSTAT.
@@ -125,6 +142,7 @@ impl Stats {
             logs: old.logs,
             latency: old.latency,
             auth_denied: old.auth_denied,
+            hotkeys: old.hotkeys,
             ..Self::new(old.commands.len())
         };
     }

@@ -496,18 +496,11 @@ fn unblock(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     };
     let of_number = |(_, session): &(ClientId, &Session)| session.number as i64 == number;
     let client = s.clients.iter().find(of_number).map(|(client, _)| client);
-    let Server { clients, effects, stats, config, persist, .. } = s;
-    if let Some(session) = client.and_then(|client| clients.get_mut(client))
-        && session.sync_wait().is_some()
-    {
-        let local = persist.aof.has_synced(session);
-        session.end_sync_wait(|reply| match how.error() {
-            None => reply.ints(&[i64::from(local), 0]),
-            Some(error) => reply.error(&error),
-        });
+    if client.is_some_and(|client| unblock_sync(s, client, how)) {
         s.reply(id).int(1);
         return DONE;
     }
+    let Server { clients, effects, stats, config, .. } = s;
     let waited = client.and_then(|client| effects.blocked.give_up(client, clients, how));
     if let Some(command) = waited {
         stats.command(command).ran(0, config.latency_tracking);
@@ -518,6 +511,23 @@ fn unblock(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     }
     s.reply(id).int(i64::from(waited.is_some()));
     DONE
+}
+
+/// Ends the wait of a client in WAIT or WAITAOF; whether it was in one.
+fn unblock_sync(s: &mut Server, client: ClientId, how: GaveUp) -> bool {
+    let Server { clients, persist, repl, .. } = s;
+    let Some(session) = clients.get_mut(client) else { return false };
+    let local = persist.aof.has_synced(session);
+    let (in_wait, in_waitaof) = (session.replicas_wait(), session.sync_wait());
+    session.end_sync_wait(|reply| match (how.error(), in_wait, in_waitaof) {
+        (Some(error), ..) => reply.error(&error),
+        (None, Some(wait), _) => reply.len(repl.replicas.applied(wait.offset)),
+        (None, None, wait) => {
+            let synced = wait.map_or(0, |wait| repl.replicas.synced(wait.offset));
+            reply.ints(&[i64::from(local), synced as i64]);
+        }
+    });
+    in_wait.is_some() || in_waitaof.is_some()
 }
 
 fn info(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {

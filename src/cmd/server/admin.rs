@@ -1,10 +1,10 @@
 //! The server's clock, role and end, and what it shows of itself.
 
-use crate::client::{ClientId, SyncWait};
+use crate::client::{ClientId, ReplicasWait, SyncWait};
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::effects::{Action, EndHow};
-use crate::resp::{Argv, CmdError};
+use crate::resp::{Argv, CmdError, Reply};
 use crate::server::{KeysCtx, Server};
 use crate::spec::{Group, Spec, acl, arg, flag};
 
@@ -144,11 +144,8 @@ fn time(c: &mut KeysCtx<'_>, _: &Argv<'_>) -> Outcome {
 }
 
 fn role(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
-    let mut reply = s.reply(id);
-    reply.array(3);
-    reply.bulk(b"master");
-    reply.int(0);
-    reply.array(0);
+    let session = s.clients.running(id);
+    s.repl.role(&mut Reply::new(&mut session.out, session.resp));
     DONE
 }
 
@@ -165,12 +162,18 @@ fn monitor(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     DONE
 }
 
-/// Without replicas there is nothing to wait for.
-fn wait(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
-    int(&argv[1])?;
-    timeout_ms(&argv[2])?;
-    s.reply(id).int(0);
-    DONE
+fn wait(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
+    if !s.repl.is_primary() {
+        return Err(CmdError::Msg(
+            "WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is \
+             configured to be writable (which is not the default) writes to replicas are just local and are \
+             not propagated.",
+        ));
+    }
+    let replicas = u64::try_from(int(&argv[1])?).unwrap_or(0);
+    let timeout_ms = timeout_ms(&argv[2])?;
+    let deadline_ms = (timeout_ms > 0).then(|| s.now_ms().saturating_add(timeout_ms));
+    Ok(Flow::AwaitReplicas(ReplicasWait { replicas, offset: s.repl.offset(), deadline_ms }))
 }
 
 fn waitaof(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
@@ -190,7 +193,8 @@ fn waitaof(s: &mut Server, _: ClientId, argv: &Argv<'_>) -> Outcome {
         ));
     }
     let deadline_ms = (timeout_ms > 0).then(|| s.now_ms().saturating_add(timeout_ms));
-    Ok(Flow::AwaitSync(SyncWait { local, replicas, deadline_ms }))
+    let offset = s.repl.offset();
+    Ok(Flow::AwaitSync(SyncWait { local, replicas, offset, deadline_ms }))
 }
 
 /// How long to wait, ms; 0 for ever.

@@ -128,6 +128,7 @@ fn persistence(s: &Server, out: &mut Fields) {
 
 fn stats(s: &Server, out: &mut Fields) {
     s.stats.traffic_info(out);
+    s.repl.stats_info(out);
     s.keyspace.shared.stats.info(out, s.stats.expire_nanos, s.stats.evicted_clients);
     s.pubsub.info(out);
     Stats::absent_info(out);

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod debug;
 mod digest;
+mod hotkeys;
 mod info;
 mod inspect;
 mod latency;
@@ -16,13 +17,14 @@ mod sparkline;
 use super::Command;
 
 /// This family's commands, by subject.
-pub static COMMANDS: [&[Command]; 8] = [
+pub static COMMANDS: [&[Command]; 9] = [
     command::COMMANDS,
     config::COMMANDS,
     admin::COMMANDS,
     debug::COMMANDS,
     info::COMMANDS,
     slowlog::COMMANDS,
+    hotkeys::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
 ];

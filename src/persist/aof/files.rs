@@ -113,6 +113,8 @@ pub struct Folder {
     disk: Arc<dyn Disk>,
     names: Names,
     manifest: Manifest,
+    /// The manifest on the disk may be another than this one: writing one failed, maybe after it was in place.
+    in_doubt: bool,
     keeps_history: bool,
 }
 
@@ -138,7 +140,8 @@ impl Folder {
     /// # Errors
     /// It cannot be read.
     pub fn read_manifest(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
-        let mut folder = Self { disk, names, manifest: Manifest::default(), keeps_history: false };
+        let manifest = Manifest::default();
+        let mut folder = Self { disk, names, manifest, in_doubt: false, keeps_history: false };
         match disk::read(&*folder.disk, &folder.names.manifest()) {
             Ok(text) => {
                 folder.manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
@@ -318,10 +321,12 @@ impl Folder {
         Ok(())
     }
 
-    fn write(&self, manifest: &Manifest) -> io::Result<()> {
+    fn write(&mut self, manifest: &Manifest) -> io::Result<()> {
         let text = manifest.format();
         let (path, temp) = (self.names.manifest(), self.names.temp_manifest());
-        disk::replace(&*self.disk, &path, &temp, text.as_bytes())
+        let written = disk::replace(&*self.disk, &path, &temp, text.as_bytes());
+        self.in_doubt = written.is_err();
+        written
     }
 
     /// Removes the files that the manifest lists as history. What cannot be removed stays listed.
@@ -330,6 +335,10 @@ impl Folder {
             return;
         }
         let mut manifest = self.manifest.clone();
+        // The one on the disk may need files that this one does not.
+        if self.in_doubt && self.write(&manifest).is_err() {
+            return;
+        }
         manifest.history.retain(|piece| {
             tracing::info!("Removing the history file {} in the background", piece.name);
             let removed = self.disk.remove(&self.names.path(&piece.name));
@@ -398,7 +407,7 @@ impl Folder {
     }
 
     fn migrate(&mut self) -> io::Result<()> {
-        let Names { dir, file } = &self.names;
+        let Names { dir, file } = &self.names.clone();
         self.disk.create_dir(dir)?;
         self.disk.sync_dir(folder_of(dir))?;
         let base = Piece { name: file.clone(), seq: OLD_STYLE_SEQ };

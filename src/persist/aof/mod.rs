@@ -22,7 +22,7 @@ mod tests;
 pub mod writer;
 
 use crate::client::{ClientId, Session};
-use crate::config::{AppendFsync, Config};
+use crate::config::Config;
 use files::Names;
 use log::Log;
 use writer::{Failure, Job, Policy, Progress, Writer};
@@ -66,7 +66,7 @@ pub struct Aof {
     pub earlier_bytes: u64,
     /// Bytes of all files after the last rewrite or at the start.
     pub base_bytes: u64,
-    /// Replies wait for their writes to be synced.
+    /// Replies wait for their writes to be in the file, and synced with `appendfsync always`.
     pub holds: bool,
     /// Clients whose replies do.
     pub held: Vec<ClientId>,
@@ -217,11 +217,11 @@ impl Aof {
 
     /// Tells the writer what holds from now on, if it is another thing than before.
     pub fn follow(&mut self, policy: Policy) {
-        self.holds = self.state == State::On && policy.sync == AppendFsync::Always && !policy.rests;
         if self.policy != Some(policy) {
             self.policy = Some(policy);
             self.ask(Job::Follow(policy));
         }
+        self.judge();
     }
 
     /// Asks the writer for something, behind all that was written so far.
@@ -256,8 +256,10 @@ impl Aof {
         self.writer.take()
     }
 
-    /// Sees whether writes are to be refused.
+    /// Sees whether replies are to be held, and writes refused.
     pub fn judge(&mut self) {
+        let syncs_first = self.policy.is_some_and(|policy| policy.syncs_first());
+        self.holds = self.state == State::On && (syncs_first || !self.progress.lets_go());
         self.refuses = self.log.is_on() && (self.failure.is_some() || self.behind() > BEHIND_MAX);
     }
 

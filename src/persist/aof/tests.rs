@@ -29,6 +29,7 @@ fn options() -> Options {
         databases: 16,
         lfu: false,
         keep_expired: true,
+        quiet: false,
         verify: true,
         pace: Pace::default(),
     }
@@ -38,6 +39,7 @@ fn options() -> Options {
 struct Run {
     disk: Simulated,
     writer: Writer,
+    policy: Policy,
     now_ms: u64,
     /// The offset behind each command.
     ends: Vec<u64>,
@@ -57,12 +59,14 @@ impl Run {
         } else {
             Writer::new(shared, names())
         };
-        writer.add(Job::Follow(Policy { sync, rests: false, keeps_history: false }));
+        let policy = Policy { sync, rests: false, keeps_history: false };
+        writer.add(Job::Follow(policy));
         let progress = Progress::default();
         let disk = disk.clone();
         Some(Self {
             disk,
             writer,
+            policy,
             now_ms: 0,
             ends: Vec::new(),
             progress,
@@ -117,6 +121,9 @@ impl Run {
             patience -= 1;
         }
         let ok = self.finished == Some(true);
+        // As whatever changes the configuration does.
+        self.writer.add(Job::Follow(self.policy));
+        self.work();
         if first && !ok {
             self.writer.add(Job::GiveUp);
             self.work();
@@ -219,6 +226,23 @@ fn what_was_acknowledged_is_there_whatever_operation_fails() {
 }
 
 #[test]
+fn one_failure_leaves_nothing_that_the_next_makes_worse() {
+    for sync in [AppendFsync::Always, AppendFsync::No] {
+        let count = operations(sync, true, script);
+        for first in 0..count {
+            for again in first + 1..first + 12 {
+                let disk = Simulated::default();
+                disk.fail_between(first, first, ErrorKind::StorageFull);
+                disk.fail_from(again, ErrorKind::StorageFull);
+                let Some(mut run) = Run::start(&disk, sync, true) else { continue };
+                script(&mut run);
+                check(&run, &format!("{sync:?}, operations {first} and from {again} on"));
+            }
+        }
+    }
+}
+
+#[test]
 fn the_first_rewrite_gives_a_file_or_none_whatever_operation_fails() {
     check_every_failure(false, |run| {
         run.append();
@@ -260,6 +284,49 @@ fn a_disk_that_heals_gets_all_that_was_written_meanwhile() {
                 assert_eq!(recover(&disk), Ok(run.ends.len() + 2), "{what}");
             }
         }
+    }
+}
+
+#[test]
+fn who_waits_for_a_write_only_is_let_go_before_a_sync() {
+    let mut run = Run::start(&Simulated::default(), AppendFsync::Everysec, true).unwrap();
+    // 400 and 800 ms: written, and answered when they are.
+    for _ in 0..2 {
+        run.append();
+        let end = *run.ends.last().unwrap();
+        assert_eq!((run.progress.written, run.progress.answerable), (end, end));
+        assert_eq!(run.progress.synced, 0);
+    }
+    // 1200 ms: a sync is due, and told before it begins.
+    run.append();
+    let end = *run.ends.last().unwrap();
+    assert!(run.progress.lets_go());
+    assert_eq!((run.progress.written, run.progress.synced), (end, 0));
+    assert_eq!(run.writer.wake_at(), Some(1000));
+    run.work();
+    assert_eq!((run.progress.synced, run.progress.answerable), (end, end));
+    // So it is with a change of files.
+    run.append();
+    run.writer.add(Job::Begin { first: false });
+    run.work();
+    assert_eq!((run.progress.lets_go(), run.begun), (true, None));
+    assert_eq!(run.writer.wake_at(), Some(0));
+    run.work();
+    assert_eq!((run.progress.lets_go(), run.begun), (false, Some(true)));
+}
+
+#[test]
+fn who_waits_for_a_write_only_is_let_go_where_the_disk_refuses() {
+    for sync in POLICIES {
+        let disk = Simulated::default();
+        let mut run = Run::start(&disk, sync, true).unwrap();
+        disk.fail_from(0, ErrorKind::StorageFull);
+        run.append();
+        assert_eq!(run.progress.lets_go(), sync != AppendFsync::Always, "{sync:?}");
+        disk.heal();
+        run.work();
+        assert!(!run.progress.lets_go());
+        assert_eq!(run.progress.answerable, run.ends[0]);
     }
 }
 

@@ -48,6 +48,13 @@ pub enum Job {
     Close,
 }
 
+impl Job {
+    /// Whether the file is synced for it, whatever the policy.
+    fn syncs(&self) -> bool {
+        matches!(self, Self::Begin { .. } | Self::Sync | Self::Close)
+    }
+}
+
 /// How the file is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -65,6 +72,13 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// Whether what is written is synced before it is answered.
+    pub fn syncs_first(&self) -> bool {
+        self.sync == AppendFsync::Always && !self.rests
+    }
+}
+
 /// How far the log is put into files, as offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -72,10 +86,18 @@ pub struct Progress {
     pub written: u64,
     /// synced up to here,
     pub synced: u64,
-    /// and what was written before here may be answered.
+    /// and what was logged before here may be answered.
     pub answerable: u64,
     /// Bytes of the file that is written to.
     pub len: u64,
+}
+
+impl Progress {
+    /// Whether all may be answered at once, written or not: where not each write is synced, nobody waits for a sync of others' writes, or
+    /// for a disk that refuses.
+    pub fn lets_go(&self) -> bool {
+        self.answerable == u64::MAX
+    }
 }
 
 /// What the writer has to tell.
@@ -123,6 +145,8 @@ pub struct Writer {
     /// As it was last reported.
     told: Progress,
     last_sync_ms: u64,
+    /// Those who wait for no more than a write are let go, for it will take long.
+    lets_go: bool,
     failure: Option<Failure>,
     retry_ms: u64,
     pause: Duration,
@@ -146,6 +170,7 @@ impl Writer {
             progress: Progress::default(),
             told: Progress::default(),
             last_sync_ms: 0,
+            lets_go: false,
             failure: None,
             retry_ms: 0,
             pause: Duration::ZERO,
@@ -206,16 +231,13 @@ impl Writer {
         std::mem::take(&mut self.reports)
     }
 
-    /// Whether what comes while it works should be one group with what comes soon after: a sync takes long enough
-    /// that much comes meanwhile, a write does not.
-    pub fn may_wait_for_more(&self) -> bool {
-        self.policy.sync != AppendFsync::Always || self.policy.rests
-    }
-
     /// When there will be something to do though no job is added.
     pub fn wake_at(&self) -> Option<u64> {
         if self.failure.is_some() {
             return Some(self.retry_ms);
+        }
+        if !self.jobs.is_empty() {
+            return Some(0);
         }
         self.sync_is_due_at()
     }
@@ -225,6 +247,8 @@ impl Writer {
     /// # Errors
     /// Not all could be.
     pub fn end(&mut self) -> Result<(), Failure> {
+        // Nobody is left who could be told before.
+        self.lets_go = true;
         self.do_jobs(u64::MAX)?;
         self.sync()
     }
@@ -234,14 +258,35 @@ impl Writer {
             match job {
                 Job::Append(bytes) if self.unwritten.is_empty() => self.unwritten = bytes,
                 Job::Append(bytes) => self.unwritten.extend_from_slice(&bytes),
+                job if job.syncs() && !self.may_sync() => {
+                    self.jobs.push_front(job);
+                    return self.let_go();
+                }
                 job => self.do_job(job)?,
             }
         }
         self.write()?;
         if self.sync_is_due_at().is_some_and(|at| at <= now_ms) {
+            if !self.may_sync() {
+                return self.let_go();
+            }
             self.last_sync_ms = now_ms;
             self.sync()?;
         }
+        self.lets_go = false;
+        self.tell_progress();
+        Ok(())
+    }
+
+    /// Whether a sync may begin: nobody waits for something else behind it.
+    fn may_sync(&self) -> bool {
+        self.lets_go || self.policy.syncs_first()
+    }
+
+    /// Tells that nobody is to wait, for a sync is next. That begins when it is told.
+    fn let_go(&mut self) -> Result<(), Failure> {
+        self.write()?;
+        self.lets_go = true;
         self.tell_progress();
         Ok(())
     }
@@ -359,7 +404,7 @@ impl Writer {
             opened.file.cut(opened.len).map_err(failure(false))?;
             self.torn = false;
         }
-        let syncs = self.policy.sync == AppendFsync::Always && !self.policy.rests;
+        let syncs = self.policy.syncs_first();
         let mut done = opened.file.write_all(&self.unwritten).map_err(failure(false));
         if syncs && done.is_ok() {
             // What a failed sync leaves in the file is in doubt, so it is written again as a whole.
@@ -406,9 +451,12 @@ impl Writer {
     }
 
     fn tell_progress(&mut self) {
-        let always = self.policy.sync == AppendFsync::Always && !self.policy.rests;
         let Progress { written, synced, .. } = self.progress;
-        let answerable = if always { synced } else { written };
+        let answerable = match (self.policy.syncs_first(), self.lets_go) {
+            (true, _) => synced,
+            (false, true) => u64::MAX,
+            (false, false) => written,
+        };
         let len = self.opened.as_ref().map_or(0, |opened| opened.len);
         let progress = Progress { written, synced, answerable, len };
         self.progress = progress;
@@ -420,6 +468,7 @@ impl Writer {
 
     fn failed(&mut self, failure: Failure, now_ms: u64) {
         self.retry_ms = now_ms + RETRY_MS;
+        self.lets_go = true;
         self.tell_progress();
         if self.failure.as_ref() != Some(&failure) {
             self.failure = Some(failure.clone());

@@ -4,6 +4,7 @@
 use super::{Disk, File, Open, folder_of};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -21,10 +22,8 @@ struct State {
     contents: Vec<Content>,
     /// Operations that change something, so far.
     operations: u64,
-    /// From this one on they fail, as `error` says,
-    fails_from: Option<u64>,
-    /// up to here.
-    fails_until: u64,
+    /// Those of these numbers fail, as `error` says.
+    failing: Vec<RangeInclusive<u64>>,
     error: Option<io::ErrorKind>,
 }
 
@@ -49,17 +48,17 @@ impl Simulated {
         self.fail_between(first, u64::MAX, error);
     }
 
-    /// Lets operations `first` to `last` from now fail, and those after them succeed again.
+    /// Lets operations `first` to `last` from now fail, too, and those after them succeed again.
     pub fn fail_between(&self, first: u64, last: u64, error: io::ErrorKind) {
         let mut state = self.state();
-        state.fails_from = Some(state.operations + first);
-        state.fails_until = state.operations.saturating_add(last);
+        let now = state.operations;
+        state.failing.push(now + first..=now.saturating_add(last));
         state.error = Some(error);
     }
 
     /// Lets them succeed again.
     pub fn heal(&self) {
-        self.state().fails_from = None;
+        self.state().failing.clear();
     }
 
     /// How many operations that change something were asked for.
@@ -109,8 +108,7 @@ impl State {
     fn operate(&mut self) -> io::Result<()> {
         let number = self.operations;
         self.operations += 1;
-        let failing =
-            self.fails_from.is_some_and(|from| number >= from && number <= self.fails_until);
+        let failing = self.failing.iter().any(|range| range.contains(&number));
         match self.error {
             Some(error) if failing => Err(error.into()),
             _ => Ok(()),

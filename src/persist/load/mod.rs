@@ -5,9 +5,10 @@
 //! an append-only file, and a full sync.
 
 mod facts;
+pub mod receive;
 mod state;
 
-pub use state::{Done, Loading, Pace, Progress, Task};
+pub use state::{Done, Input, Loading, Pace, Progress, Staged, Task};
 
 use super::rdb::file::read::{Checksum, Found, Item, Key, ReadError, Reader};
 use super::rdb::object::Loaded;
@@ -50,6 +51,8 @@ pub struct Options {
     pub verify: bool,
     /// How fast it may go.
     pub pace: Pace,
+    /// What the file says of itself is not for the log.
+    pub quiet: bool,
 }
 
 /// What has been read since the last batch. Its parts are for the keyspace in this order.
@@ -97,6 +100,21 @@ pub struct Summary {
     pub replication: Vec<(Vec<u8>, Vec<u8>)>,
     /// Bytes that were read from behind the end, where the commands of an append-only file follow.
     pub rest: Vec<u8>,
+}
+
+impl Summary {
+    /// One of the facts about the history of writes.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        let (_, value) = self.replication.iter().find(|(known, _)| known == name.as_bytes())?;
+        String::from_utf8(value.clone()).ok()
+    }
+
+    /// One that is a number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.parse().ok()
+    }
 }
 
 /// Why a load ended early.
@@ -183,7 +201,9 @@ impl Load<'_> {
             Item::ResizeDb { keys, .. } => self.expect(at, keys),
             Item::Function(code) => self.batch.functions.push(code),
             Item::Aux { name, value } => {
-                facts::log(&name, &value, self.options.now_ms);
+                if !self.options.quiet {
+                    facts::log(&name, &value, self.options.now_ms);
+                }
                 if name == b"used-mem" {
                     self.batch.used_memory = facts::number(&value);
                 }
@@ -228,7 +248,7 @@ impl Load<'_> {
         let Some(value) = key.value else {
             self.batch.empty += 1;
             self.summary.empty += 1;
-            if self.summary.empty <= EMPTY_NAMED {
+            if self.summary.empty <= EMPTY_NAMED && !self.options.quiet {
                 tracing::info!("skipping empty key: {}", key.name.escape_ascii());
             }
             return Ok(());

@@ -2,8 +2,11 @@
 
 use super::{Batch, Failure, Options, Summary, read_rdb};
 use crate::client::ClientId;
-use crate::persist::disk::File;
+use crate::keyspace::Keyspace;
 use crate::stdx::fields::Fields;
+use crate::stdx::hash::Seed;
+use std::fmt::Debug;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -20,6 +23,8 @@ pub struct Loading {
     pub keys_expired: u64,
     /// or without elements.
     pub keys_empty: u64,
+    /// The data set that is being loaded beside the one that is there.
+    pub staged: Option<Staged>,
     /// Sources of libraries of functions, kept as they were read for the snapshots to come.
     pub functions: Vec<Vec<u8>>,
     /// The last load brought no whole data set: the process is about to end.
@@ -39,6 +44,8 @@ pub struct Progress {
     pub loaded_bytes: u64,
     /// Memory that the server used which wrote the file, as the file says.
     pub used_memory: u64,
+    /// What is there goes on being served meanwhile.
+    pub asynchronous: bool,
     /// Keys that are there already give way.
     pub merge: bool,
     /// What follows when it is done.
@@ -54,13 +61,37 @@ pub enum Done {
     Serve,
     /// A client is answered.
     Answer(ClientId),
+    /// It is a primary's data set, which came by the attempt with this number to follow it.
+    Sync(u64),
 }
+
+/// A data set that is to take the place of the present one.
+#[derive(Debug)]
+pub struct Staged {
+    /// Its keys.
+    pub keyspace: Keyspace,
+    /// Its libraries of functions.
+    pub functions: Vec<Vec<u8>>,
+}
+
+impl Staged {
+    /// One without keys, in as many databases, which hash as those do that they are to replace.
+    #[must_use]
+    pub fn new(databases: usize, seed: Seed) -> Self {
+        Self { keyspace: Keyspace::new(databases, seed), functions: Vec::new() }
+    }
+}
+
+/// Where a load reads from.
+pub trait Input: Read + Debug + Send {}
+
+impl<T: Read + Debug + Send> Input for T {}
 
 /// A load to be run on a thread.
 #[derive(Debug)]
 pub struct Task {
-    /// The file.
-    pub file: Box<dyn File>,
+    /// The file, or what comes from a primary.
+    pub input: Box<dyn Input>,
     /// How it is loaded.
     pub options: Options,
 }
@@ -73,6 +104,7 @@ impl Progress {
             total_bytes,
             loaded_bytes: 0,
             used_memory: 0,
+            asynchronous: false,
             merge: false,
             done,
             refused: None,
@@ -86,7 +118,7 @@ impl Task {
     /// # Errors
     /// As [`read_rdb`].
     pub fn run(mut self, sink: &mut dyn FnMut(Batch) -> bool) -> Result<Summary, Failure> {
-        read_rdb(&mut self.file, &self.options, sink)
+        read_rdb(&mut self.input, &self.options, sink)
     }
 }
 
@@ -126,8 +158,9 @@ impl Loading {
 
     /// The first lines of INFO's section `persistence`.
     pub fn info(&self, out: &mut Fields) {
-        out.put("loading", u8::from(self.is_on()));
-        out.put("async_loading", 0);
+        let asynchronous = self.running.as_ref().is_some_and(|run| run.asynchronous);
+        out.put("loading", u8::from(self.is_on() && !asynchronous));
+        out.put("async_loading", u8::from(asynchronous));
     }
 
     /// What the last load brought.

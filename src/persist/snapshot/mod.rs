@@ -32,7 +32,7 @@ mod write;
 
 pub use crate::effects::SnapshotPurpose as Purpose;
 pub use state::{Current, Snapshots, Task};
-pub use write::{Target, write};
+pub use write::{Destination, Form, Target, write, write_blocks};
 
 use crate::keyspace::{Capture, Database, Reading};
 use crate::persist::aof::rewrite;

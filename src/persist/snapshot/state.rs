@@ -1,6 +1,6 @@
 //! What the server knows of its snapshots.
 
-use super::{InFlight, Part, Purpose, Target};
+use super::{Destination, InFlight, Part, Purpose};
 use crate::client::ClientId;
 use crate::stdx::fields::Fields;
 use std::sync::mpsc::Receiver;
@@ -13,7 +13,7 @@ pub struct Task {
     /// What it is for.
     pub purpose: Purpose,
     /// Where it goes.
-    pub target: Target,
+    pub to: Destination,
     /// What it is made of.
     pub parts: Receiver<Part>,
     /// What the loop knows of its writing.

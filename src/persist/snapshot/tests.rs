@@ -104,9 +104,7 @@ fn target() -> Target {
     Target {
         temp: "temp.rdb".into(),
         path: "dump.rdb".into(),
-        compress: true,
-        checksum: Some(true),
-        sync_often: true,
+        form: Form { compress: true, checksum: Some(true), sync_often: true },
     }
 }
 

@@ -1,0 +1,166 @@
+//! The latest bytes of the stream of writes, kept once for all replicas.
+//!
+//! # Layout
+//! ```text
+//!   offset    start                                               end
+//!             | block        | block        | block        | block   |
+//!                     ^ a replica's cursor             ^ another's
+//! ```
+//! Blocks are filled one after the other and never change behind their end. A block goes when nobody can
+//! want it: it lies before what is to be kept (`repl-backlog-size`), and before the cursor of every replica.
+//!
+//! # Invariants
+//! 1. The blocks hold `end - start` bytes; none but the last is less than full.
+//! 2. While the stream is not kept there are no blocks, and `start == end`.
+
+use crate::effects::{Feed, Op};
+use crate::resp::request::push_command;
+use crate::stdx::fields::Fields;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// Bytes of a block.
+const BLOCK: usize = 16 * 1024;
+
+/// The stream's end, and what is kept of it.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    blocks: VecDeque<Vec<u8>>,
+    start: u64,
+    end: u64,
+    kept: bool,
+    /// The database of the last write; none where whoever begins here has to be told.
+    db: Option<u32>,
+}
+
+impl Backlog {
+    /// The offset behind the last byte.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The offset of the first byte there is.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Whether the stream is kept.
+    pub fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// Begins to keep the stream.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Forgets what is kept, and keeps no more.
+    pub fn drop_kept(&mut self) {
+        self.kept = false;
+        self.blocks.clear();
+        self.start = self.end;
+    }
+
+    /// The stream goes on at another offset, with nothing kept of what was before.
+    pub fn rebase(&mut self, offset: u64) {
+        self.blocks.clear();
+        self.start = offset;
+        self.end = offset;
+        self.db = None;
+    }
+
+    /// The database of the last write, where whoever follows knows it.
+    pub fn db(&self) -> Option<u32> {
+        self.db
+    }
+
+    /// The next write names its database.
+    pub fn forget_db(&mut self) {
+        self.db = None;
+    }
+
+    /// Whether the stream can be gone on with at `offset`.
+    pub fn has(&self, offset: u64) -> bool {
+        self.kept && (self.start..=self.end).contains(&offset)
+    }
+
+    /// Appends bytes of the stream.
+    pub fn append(&mut self, mut bytes: &[u8]) {
+        if !self.kept {
+            return;
+        }
+        self.end += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let room = self.blocks.back().map_or(0, |block| BLOCK - block.len());
+            if room == 0 {
+                self.blocks.push_back(Vec::with_capacity(BLOCK));
+                continue;
+            }
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if let Some(block) = self.blocks.back_mut() {
+                block.extend_from_slice(now);
+            }
+            bytes = later;
+        }
+    }
+
+    /// Lets blocks go that lie before `wanted` and are more than the latest `size` bytes.
+    pub fn trim(&mut self, size: u64, wanted: u64) {
+        while let Some(first) = self.blocks.front() {
+            let next = self.start + first.len() as u64;
+            if self.end - next < size || next > wanted {
+                break;
+            }
+            self.start = next;
+            self.blocks.pop_front();
+        }
+    }
+
+    /// Fills `slices` with the stream from `offset` on; answers how many were filled.
+    pub fn chunks<'a>(&'a self, offset: u64, slices: &mut [IoSlice<'a>]) -> usize {
+        let skip = offset.saturating_sub(self.start) as usize;
+        let (number, within) = (skip / BLOCK, skip % BLOCK);
+        let blocks = self.blocks.iter().skip(number);
+        let mut filled = 0;
+        for (nth, (slice, block)) in slices.iter_mut().zip(blocks).enumerate() {
+            let from = if nth == 0 { within } else { 0 };
+            if from >= block.len() {
+                break;
+            }
+            *slice = IoSlice::new(&block[from..]);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        self.blocks.len() * (BLOCK + size_of::<Vec<u8>>())
+    }
+
+    /// Its lines of INFO's section `replication`.
+    pub fn info(&self, out: &mut Fields, size: u64) {
+        out.put("repl_backlog_active", u8::from(self.kept));
+        out.put("repl_backlog_size", size);
+        let first = if self.kept { self.start + 1 } else { 0 };
+        out.put("repl_backlog_first_byte_offset", first);
+        out.put("repl_backlog_histlen", self.end - self.start);
+    }
+}
+
+impl Feed for Backlog {
+    fn feed(&mut self, op: Op<'_>) {
+        if !self.kept {
+            return;
+        }
+        if self.db != Some(op.db) {
+            self.db = Some(op.db);
+            let mut digits = itoa::Buffer::new();
+            let select = [b"SELECT", digits.format(op.db).as_bytes()];
+            let mut request = Vec::new();
+            push_command(&mut request, select.into_iter());
+            self.append(&request);
+        }
+        self.append(op.request);
+    }
+}
