@@ -75,11 +75,6 @@ impl<'a> Db<'a> {
         self.keyspace.shared.now_us
     }
 
-    /// Whether what runs comes out of a log, where it was written after it had run.
-    pub fn is_replayed(&self) -> bool {
-        self.keyspace.shared.is_timeless()
-    }
-
     /// All databases: SWAPDB, FLUSHALL, and what looks at them from outside.
     pub fn keyspace(&mut self) -> &mut Keyspace {
         self.keyspace

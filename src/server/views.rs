@@ -1,7 +1,7 @@
 //! What a command may touch: its power is its type.
 
 use super::Server;
-use crate::client::{ClientId, Session};
+use crate::client::{ClientId, Kind, Session};
 use crate::config::Config;
 use crate::effects::{Action, Effects};
 use crate::keyspace::{Db, KnownHash, Touch};
@@ -25,6 +25,8 @@ pub struct KeysCtx<'a> {
     pub rng: &'a mut SmallRng,
     /// Makes DUMP payloads.
     pub dumper: &'a mut Dumper,
+    /// The command comes out of a log or from the primary, where it has run already.
+    pub is_replayed: bool,
     effects: &'a mut Effects,
 }
 
@@ -86,6 +88,7 @@ impl Server {
             None => KnownHash::default(),
         };
         KeysCtx {
+            is_replayed: session.kind == Kind::Primary || keyspace.shared.is_timeless(),
             db: keyspace.db(session.db).with(touch, known),
             reply: Reply::new(&mut session.out, session.resp),
             config,

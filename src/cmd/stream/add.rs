@@ -83,7 +83,7 @@ fn parse(argv: &Argv<'_>, limits: &Limits, is_replayed: bool) -> Result<Request,
 }
 
 fn xadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let request = parse(argv, c.limits, c.db.is_replayed())?;
+    let request = parse(argv, c.limits, c.is_replayed)?;
     let now_ms = c.db.clock_ms();
     let mut held = if request.existing {
         let Some(stream) = c.db.edit_as::<Stream>(&argv[1])? else {

@@ -191,7 +191,7 @@ fn xtrim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
             return Err(CmdError::Syntax);
         }
     }
-    let trim = options.finish(c.limits, c.db.is_replayed())?;
+    let trim = options.finish(c.limits, c.is_replayed)?;
     let trim =
         trim.ok_or(CmdError::Msg("syntax error, XTRIM must be called with a trimming strategy"))?;
     let Some(mut stream) = c.db.edit_as::<Stream>(&argv[1])? else {
