@@ -6,7 +6,7 @@ use crate::effects::{Action, Feed, Op};
 use crate::exec::aof_load::{self, Player};
 use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
+use crate::exec::{scripting, aof, call, clients, cron, load, reconfigure, save, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
@@ -235,6 +235,11 @@ impl InProcess {
                 Action::RewriteConfig { client, .. } => {
                     let error = CmdError::Msg("Rewriting config file: there are no files here");
                     reconfigure::answer(server, client, Err(error));
+                }
+                Action::GoOnWithScript => {
+                    if scripting::go_on(server) {
+                        server.effects.act(Action::GoOnWithScript);
+                    }
                 }
                 Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),

@@ -16,6 +16,10 @@ const CLIENTS_SLICE: usize = 64;
 /// Removes keys whose time is over, and ends waits that lasted long enough; true while there are more
 /// such keys.
 pub fn expire(s: &mut Server) -> bool {
+    // Nothing expires amid a script.
+    if s.scripting.is_suspended() {
+        return false;
+    }
     blocked::end_overdue(s);
     aof::end_overdue(s);
     if !s.active_expire {
@@ -55,7 +59,7 @@ pub fn rehash(s: &mut Server) -> bool {
 
 /// What is looked at several times a second.
 pub fn tick(s: &mut Server) {
-    if s.pause_cron {
+    if s.pause_cron || s.scripting.is_suspended() {
         return;
     }
     let now = s.now_ms();

@@ -1,6 +1,6 @@
 //! May it run now? The gates a command passes, in order; exceptions are flags of its row.
 
-use super::{multi, save};
+use super::{multi, save, scripting};
 use crate::client::{ClientId, Kind};
 use crate::config::Guard;
 use crate::resp::{Argv, CmdError, Resp};
@@ -27,6 +27,9 @@ pub fn check(
         return Err(CmdError::code("NOAUTH Authentication required."));
     }
     protected(s, id, spec)?;
+    if s.scripting.is_suspended() {
+        scripting::may_run_beside(s, spec)?;
+    }
     saved(s, spec)?;
     if s.persist.aof.refuses {
         log_failing(s, id, spec)?;
@@ -100,6 +103,22 @@ fn saved(s: &Server, spec: &Spec) -> Result<(), CmdError> {
     }
     Ok(())
 }
+
+/// Whether a script, or a command of one, may write now.
+///
+/// # Errors
+/// Nothing may be written.
+pub(super) fn may_write(s: &mut Server, _id: ClientId) -> Result<(), CmdError> {
+    saved(s, &WRITING)?;
+    if s.persist.aof.refuses {
+        let why = s.persist.aof.refusal();
+        return Err(CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into()));
+    }
+    Ok(())
+}
+
+/// Stands for whatever a script writes with.
+const WRITING: Spec = Spec { flags: flag::WRITE, ..Spec::NEW };
 
 /// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
 /// who look after the server by it.

@@ -17,7 +17,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::generic::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::server::COMMANDS,
-    &[super::multi::COMMANDS, super::persistence::COMMANDS],
+    &[super::multi::COMMANDS, super::persistence::COMMANDS, super::eval::COMMANDS],
     &[cmd::pubsub::COMMANDS],
 ];
 

@@ -133,6 +133,7 @@ async fn carry_out(
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }
             Action::Crash => process.crash(),
+            Action::GoOnWithScript => drop(tokio::task::spawn_local(go_on(door.clone()))),
             Action::WriteSnapshot => save::begin(door),
             Action::SnapshotEnded { number, result } => {
                 door.enter(|s| snapshot::ended(s, number, result));
@@ -167,6 +168,13 @@ async fn carry_out(
         }
     }
     0
+}
+
+/// Runs the suspended script to its end, with others' turns between.
+async fn go_on(door: Door) {
+    while door.enter(exec::scripting::go_on) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Makes the process follow the configuration.
