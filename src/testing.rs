@@ -6,7 +6,7 @@ use crate::effects::{Action, Feed, Op};
 use crate::exec::aof_load::{self, Player};
 use crate::exec::load::Slice;
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{scripting, aof, call, clients, cron, load, reconfigure, save, snapshot, table};
+use crate::exec::{aof, call, clients, cron, load, reconfigure, save, scripting, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;

@@ -183,7 +183,8 @@ impl Effects {
 
     /// Of what was collected since there were so many writes, keeps what these take: 1 the log, 2 replicas.
     pub fn keep_for(&mut self, from: usize, targets: u8) {
-        let taken = (self.logged && targets & 1 != 0) || (!self.feeds.is_empty() && targets & 2 != 0);
+        let taken =
+            (self.logged && targets & 1 != 0) || (!self.feeds.is_empty() && targets & 2 != 0);
         if !taken {
             self.writes.truncate(from);
         }

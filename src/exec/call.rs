@@ -188,7 +188,13 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
 
 /// Counts a command's failure, and answers it in place of what was written since `mark`.
 #[cold]
-pub(super) fn failed(s: &mut Server, id: ClientId, command: CommandId, mark: usize, error: &CmdError) {
+pub(super) fn failed(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    mark: usize,
+    error: &CmdError,
+) {
     s.stats.command(command).failed += 1;
     s.stats.error(&error.text());
     let session = s.clients.running(id);

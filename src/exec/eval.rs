@@ -198,11 +198,7 @@ static SUBCOMMANDS: &[Command] = &[
             arity: 3,
             args: &[arg::one_of(
                 "mode",
-                &[
-                    arg::token("yes", "YES"),
-                    arg::token("sync", "SYNC"),
-                    arg::token("no", "NO"),
-                ],
+                &[arg::token("yes", "YES"), arg::token("sync", "SYNC"), arg::token("no", "NO")],
             )],
             ..SUBCOMMAND
         },

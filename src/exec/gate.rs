@@ -112,7 +112,9 @@ pub(super) fn may_write(s: &mut Server, _id: ClientId) -> Result<(), CmdError> {
     saved(s, &WRITING)?;
     if s.persist.aof.refuses {
         let why = s.persist.aof.refusal();
-        return Err(CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into()));
+        return Err(CmdError::Full(
+            format!("MISCONF Errors writing to the AOF file: {why}").into(),
+        ));
     }
     Ok(())
 }

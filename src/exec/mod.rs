@@ -11,6 +11,7 @@ pub mod clients;
 pub mod cron;
 pub mod eval;
 pub mod evict_clients;
+pub mod function;
 pub mod gate;
 pub mod held;
 pub mod limits;

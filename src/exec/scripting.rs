@@ -13,7 +13,7 @@ use crate::client::{ClientId, Wait};
 use crate::cmd::{DONE, Flow, Outcome};
 use crate::effects::Action;
 use crate::keyspace::Listener;
-use crate::resp::{Argv, CmdError, Out, Reply};
+use crate::resp::{Argv, CmdError, Out};
 use crate::script::{
     Caller, How, Interpreter, Kind, LogLevel, Name, Progress, Running, ScriptFlags, Stage,
     Suspended, Targets, Turn, flags,
@@ -180,7 +180,12 @@ fn end_suspended(s: &mut Server, id: ClientId, suspended: Suspended) {
 }
 
 /// What ran has ended: answers what it gave.
-fn finish(s: &mut Server, id: ClientId, mut interpreter: Box<Interpreter>, mut spare: Out) -> Outcome {
+fn finish(
+    s: &mut Server,
+    id: ClientId,
+    mut interpreter: Box<Interpreter>,
+    mut spare: Out,
+) -> Outcome {
     let running = s.scripting.running.take();
     let result = interpreter.finish(&mut s.reply(id));
     let kind = running.as_ref().map_or(Kind::Script, |running| running.name.kind());
@@ -429,13 +434,5 @@ pub(super) fn tell_monitors(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
     {
         let spec = s.commands.row(command).spec;
         limits::show(s, id, spec, argv);
-    }
-}
-
-/// Answers the reply of a command that failed amid others: for those that are no commands of clients.
-pub(super) fn answer(out: &mut Reply<'_>, result: Result<(), CmdError>) {
-    match result {
-        Ok(()) => out.ok(),
-        Err(error) => out.error(&error),
     }
 }

@@ -10,6 +10,7 @@ use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
 use crate::persist::rdb::file::write::Usage;
 use crate::persist::snapshot::{Current, Format, Part, Purpose, Snapshot, Target, Task};
+use crate::resp::request::push_command;
 use crate::server::{REDIS_VERSION, Server};
 use crate::stdx::crc::crc64;
 use std::sync::mpsc;
@@ -167,6 +168,10 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
         if s.config.aof_timestamp_enabled {
             log::annotate(&mut head, s.now_ms() / 1000);
         }
+        for (_, library) in s.scripting.libraries.iter() {
+            let words: [&[u8]; 3] = [b"FUNCTION", b"LOAD", &library.text];
+            push_command(&mut head, words.into_iter());
+        }
         return head;
     }
     let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };
@@ -178,8 +183,8 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
     sections::aux(&mut out, "ctime", &(s.now_ms() / 1000).to_string());
     sections::aux(&mut out, "used-mem", &(s.facts.figures.used_memory)().to_string());
     sections::aux(&mut out, "aof-base", aof_base);
-    for code in &s.persist.loading.functions {
-        sections::function(&mut out, code);
+    for (_, library) in s.scripting.libraries.iter() {
+        sections::function(&mut out, &library.text);
     }
     for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
         sections::select_db(&mut out, db);

@@ -17,7 +17,12 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::generic::COMMANDS,
     &cmd::connection::COMMANDS,
     &cmd::server::COMMANDS,
-    &[super::multi::COMMANDS, super::persistence::COMMANDS, super::eval::COMMANDS],
+    &[
+        super::multi::COMMANDS,
+        super::persistence::COMMANDS,
+        super::eval::COMMANDS,
+        super::function::COMMANDS,
+    ],
     &[cmd::pubsub::COMMANDS],
 ];
 

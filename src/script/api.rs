@@ -23,11 +23,8 @@ pub(super) static FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 /// Those for scripts alone, not for functions.
-pub(super) static SCRIPT_FUNCTIONS: &[(&str, Function)] = &[
-    ("replicate_commands", replicate_commands),
-    ("breakpoint", breakpoint),
-    ("debug", debug),
-];
+pub(super) static SCRIPT_FUNCTIONS: &[(&str, Function)] =
+    &[("replicate_commands", replicate_commands), ("breakpoint", breakpoint), ("debug", debug)];
 
 /// Numbers that are there for `log`.
 static LOG_LEVELS: &[(&str, f64)] =
@@ -121,26 +118,27 @@ fn pcall(lua: Lua) -> Outcome {
 fn run(lua: Lua) -> bool {
     let engine = &lua.host().engine;
     let mut args = engine.args.take();
-    let well = match args.take_from(lua, "Lua redis lib command arguments must be strings or integers") {
-        Err(words) => {
-            push_error(lua, format!("ERR {words}").as_bytes());
-            false
-        }
-        Ok(()) => {
-            let how = How { resp: engine.resp.get(), targets: engine.targets.get() };
-            let argv = Argv::new(&args.bytes, &args.spans);
-            lua.with_caller(|caller| match caller.call(&argv, how) {
-                Ok(reply) => convert::push_reply(lua, reply),
-                Err(words) => {
-                    push_error(lua, words.as_bytes());
-                    // It was counted when it was refused.
-                    lua.push_bool(true);
-                    lua.set_field(-2, convert::COUNTED);
-                    false
-                }
-            })
-        }
-    };
+    let well =
+        match args.take_from(lua, "Lua redis lib command arguments must be strings or integers") {
+            Err(words) => {
+                push_error(lua, format!("ERR {words}").as_bytes());
+                false
+            }
+            Ok(()) => {
+                let how = How { resp: engine.resp.get(), targets: engine.targets.get() };
+                let argv = Argv::new(&args.bytes, &args.spans);
+                lua.with_caller(|caller| match caller.call(&argv, how) {
+                    Ok(reply) => convert::push_reply(lua, reply),
+                    Err(words) => {
+                        push_error(lua, words.as_bytes());
+                        // It was counted when it was refused.
+                        lua.push_bool(true);
+                        lua.set_field(-2, convert::COUNTED);
+                        false
+                    }
+                })
+            }
+        };
     args.bytes.shrink_to(ARGS_KEPT);
     engine.args.set(args);
     well
@@ -158,8 +156,12 @@ impl Args {
         for n in 1..=count {
             let start = self.bytes.len();
             match lua.kind(n as isize) {
-                Kind::String => self.bytes.extend_from_slice(lua.bytes(n as isize).unwrap_or_default()),
-                Kind::Number => push_number(&mut self.bytes, lua.number(n as isize).unwrap_or_default()),
+                Kind::String => {
+                    self.bytes.extend_from_slice(lua.bytes(n as isize).unwrap_or_default())
+                }
+                Kind::Number => {
+                    push_number(&mut self.bytes, lua.number(n as isize).unwrap_or_default())
+                }
                 _ => return Err(otherwise),
             }
             if self.bytes.len() > Span::BUFFER_MAX {
@@ -286,7 +288,8 @@ fn debug(_: Lua) -> Outcome {
 fn acl_check_cmd(lua: Lua) -> Outcome {
     let engine = &lua.host().engine;
     let mut args = engine.args.take();
-    let taken = args.take_from(lua, "redis.acl_check_cmd() require a command arguments as strings or integers");
+    let taken = args
+        .take_from(lua, "redis.acl_check_cmd() require a command arguments as strings or integers");
     let answer = taken.map(|()| {
         let argv = Argv::new(&args.bytes, &args.spans);
         lua.with_caller(|caller| caller.may_call(&argv))

@@ -1,7 +1,7 @@
 //! The library `bit`: operations on the 32 bits of numbers.
 
-use super::raw::{Done, Function, Kind, Lua, Outcome, Raised};
 use super::api;
+use super::raw::{Done, Function, Kind, Lua, Outcome, Raised};
 
 /// Added to a number it moves the number's low bits to the end of the double.
 const SHIFT: f64 = 6_755_399_441_055_744.0;

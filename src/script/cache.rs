@@ -139,7 +139,12 @@ mod tests {
     use super::super::shebang::flags;
     use super::*;
 
-    fn add(cache: &mut Cache, interpreter: &mut Interpreter, number: usize, evaluated: bool) -> Sha {
+    fn add(
+        cache: &mut Cache,
+        interpreter: &mut Interpreter,
+        number: usize,
+        evaluated: bool,
+    ) -> Sha {
         let text = format!("return {number}");
         let code = interpreter.compile(text.as_bytes(), c"@user_script").unwrap();
         let sha = Sha::of(text.as_bytes());

@@ -20,7 +20,6 @@ pub(super) fn push_library(lua: Lua) {
     for (name, text) in [
         ("_NAME", "cmsgpack"),
         ("_VERSION", "lua-cmsgpack 0.4.0"),
-        ("_COPYRIGHT", "Copyright (C) 2012, Redis Ltd."),
         ("_DESCRIPTION", "MessagePack C implementation for Lua"),
     ] {
         lua.push(text.as_bytes());
@@ -84,7 +83,8 @@ fn put_len(out: &mut Vec<u8>, len: usize, short: (u8, usize), kinds: [Option<u8>
 
 fn put_number(out: &mut Vec<u8>, number: f64) {
     // Beyond this range not every double is an integer of 64 bits.
-    let in_range = (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&number);
+    let most = 2.0_f64.powi(63);
+    let in_range = (-most..most).contains(&number);
     if in_range && number.trunc() == number {
         return put_integer(out, number as i64);
     }
@@ -100,7 +100,7 @@ fn put_number(out: &mut Vec<u8>, number: f64) {
 
 fn put_integer(out: &mut Vec<u8>, n: i64) {
     let (kind, bytes): (u8, usize) = match n {
-        0..=0x7f | -32..=-1 => return out.push(n as u8),
+        -32..=0x7f => return out.push(n as u8),
         0x80..=0xff => (0xcc, 1),
         0x100..=0xffff => (0xcd, 2),
         0x1_0000..=0xffff_ffff => (0xce, 4),
@@ -179,7 +179,9 @@ fn unpack_one(lua: Lua) -> Outcome {
 fn unpack_limit(lua: Lua) -> Outcome {
     let limit = lua.number_argument(2)?;
     let offset = optional(lua, 3)?;
-    unpack_some(lua, Some(limit), offset)
+    // No limit from the start is what `unpack` does.
+    let all = limit == 0.0 && offset == 0.0;
+    unpack_some(lua, (!all).then_some(limit), offset)
 }
 
 fn optional(lua: Lua, n: usize) -> Result<f64, Raised> {
@@ -195,7 +197,8 @@ fn unpack_some(lua: Lua, limit: Option<f64>, offset: f64) -> Outcome {
     let (offset, most) = (offset as i64, limit.map(|limit| limit as i64));
     if offset < 0 || most.is_some_and(|most| most < 0) {
         let limit = most.unwrap_or(0);
-        let words = format!("Invalid request to unpack with offset of {offset} and limit of {limit}.");
+        let words =
+            format!("Invalid request to unpack with offset of {offset} and limit of {limit}.");
         return Err(lua.fail(&words));
     }
     let Some(rest) = data.get(offset as usize..) else {
@@ -262,9 +265,10 @@ impl<'a> Reader<'a> {
             0xc2 | 0xc3 => lua.push_bool(kind == 0xc3),
             0xca => lua.push_number(f64::from(f32::from_bits(self.unsigned(4)? as u32))),
             0xcb => lua.push_number(f64::from_bits(self.unsigned(8)?)),
-            0xcc..=0xcf => lua.push_number(self.unsigned(1 << (kind - 0xcc))? as f64),
+            0xcc..=0xce => lua.push_number(self.unsigned(1 << (kind - 0xcc))? as f64),
+            // As signed, for so it is read elsewhere.
+            0xcf => lua.push_number(self.signed(8)? as f64),
             0xd0..=0xd3 => lua.push_number(self.signed(1 << (kind - 0xd0))? as f64),
-            0xc4..=0xc6 => self.push_string(lua, 1 << (kind - 0xc4))?,
             0xd9..=0xdb => self.push_string(lua, 1 << (kind - 0xd9))?,
             0xdc | 0xdd => {
                 let len = self.unsigned(2 << (kind - 0xdc))? as usize;
@@ -274,7 +278,7 @@ impl<'a> Reader<'a> {
                 let len = self.unsigned(2 << (kind - 0xde))? as usize;
                 self.push_map(lua, len)?;
             }
-            0xc1 | 0xc7..=0xc9 | 0xd4..=0xd8 => return Err(Fault::Bad),
+            0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => return Err(Fault::Bad),
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
 /// Bytes that a state may grow to by what scripts do.
-const MEMORY_MAX: usize = 1 << 30;
+const MEMORY_MAX: usize = 512 << 20;
 
 /// What our functions need beside the stack.
 #[derive(Default)]
@@ -113,6 +113,7 @@ impl Interpreter {
             if source.first() == Some(&0x1b) {
                 return Err("precompiled code is not taken".to_owned());
             }
+            collect_if_full(lua);
             if lua.load(source, name) {
                 return Ok(Source(lua.keep()));
             }
@@ -179,7 +180,8 @@ impl Interpreter {
     ) -> (Vec<Registered>, Result<(), Failure>) {
         self.begin(0);
         let handler = &self.handler;
-        let loading = self.loading.as_ref().expect("libraries are loaded by an interpreter of functions");
+        let loading =
+            self.loading.as_ref().expect("libraries are loaded by an interpreter of functions");
         self.state.with(|lua| {
             lua.push_kept(loading);
             sandbox::read_globals_from(lua);
@@ -234,6 +236,7 @@ impl Interpreter {
                 _ => Err(failure(lua)),
             };
             lua.set_top(0);
+            collect_if_full(lua);
             result
         })
     }
@@ -251,6 +254,13 @@ impl Lua {
         let kept = engine.globals.take().expect("the state was prepared");
         self.push_kept(&kept);
         engine.globals.set(Some(kept));
+    }
+}
+
+/// Lua collects by its own measure, which knows no limit: what a script left behind must not be in the next one's way.
+fn collect_if_full(lua: Lua) {
+    if lua.host().room() < MEMORY_MAX / 2 {
+        lua.collect();
     }
 }
 

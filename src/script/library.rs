@@ -107,7 +107,9 @@ impl Libraries {
     ) -> Result<Vec<u8>, LoadError> {
         let (name, code) = shebang::of_library(text)?;
         if self.by_name.contains_key(&name) && !replace {
-            return Err(format!("Library '{}' already exists", String::from_utf8_lossy(&name)).into());
+            return Err(
+                format!("Library '{}' already exists", String::from_utf8_lossy(&name)).into()
+            );
         }
         let compiled = interpreter.compile(code, c"@user_function");
         let compiled = compiled.map_err(|words| format!("Error compiling function: {words}"))?;
@@ -142,6 +144,46 @@ impl Libraries {
         }
     }
 
+    /// Deletes all.
+    pub fn delete_all(&mut self, interpreter: &mut Interpreter) {
+        while let Some(name) = self.by_name.keys().next().cloned() {
+            self.delete(interpreter, &name);
+        }
+    }
+
+    /// Takes the libraries of another over: all, or none.
+    ///
+    /// # Errors
+    /// There is one of such a name, or a function of such a name elsewhere.
+    pub fn join(
+        &mut self,
+        interpreter: &mut Interpreter,
+        other: &mut Self,
+        replace: bool,
+    ) -> Result<(), LoadError> {
+        for (name, library) in &other.by_name {
+            if self.by_name.contains_key(name) && !replace {
+                let name = String::from_utf8_lossy(name);
+                return Err(format!("Library {name} already exists").into());
+            }
+            for function in &library.functions {
+                let owner = self.functions.get(&function.name.to_ascii_lowercase());
+                // Whose library is replaced gives its names away.
+                if owner.is_some_and(|(owner, _)| !other.by_name.contains_key(owner)) {
+                    let name = String::from_utf8_lossy(&function.name);
+                    return Err(format!("Function {name} already exists").into());
+                }
+            }
+        }
+        for name in other.by_name.keys() {
+            self.delete(interpreter, name);
+        }
+        self.by_name.append(&mut other.by_name);
+        self.functions.extend(other.functions.drain());
+        self.bytes += std::mem::take(&mut other.bytes);
+        Ok(())
+    }
+
     fn insert(&mut self, name: Vec<u8>, text: &[u8], mut registered: Vec<Registered>) {
         registered.sort_by(|a, b| a.name.cmp(&b.name));
         for (at, function) in registered.iter().enumerate() {
@@ -171,9 +213,7 @@ impl Libraries {
 impl Library {
     fn memory(&self) -> usize {
         let functions = self.functions.iter().map(|function| {
-            ENTRY_BYTES
-                + function.name.len()
-                + function.description.as_ref().map_or(0, Vec::len)
+            ENTRY_BYTES + function.name.len() + function.description.as_ref().map_or(0, Vec::len)
         });
         ENTRY_BYTES + self.text.len() + functions.sum::<usize>()
     }
@@ -194,9 +234,12 @@ pub(super) fn registered(lua: Lua) -> Result<(), String> {
         }
         2 => {
             let name = lua.bytes(1).map(<[u8]>::to_vec);
-            given.name = Some(name.ok_or("first argument to redis.register_function must be a string")?);
+            given.name =
+                Some(name.ok_or("first argument to redis.register_function must be a string")?);
             if lua.kind(2) != Kind::Function {
-                return Err("second argument to redis.register_function must be a function".to_owned());
+                return Err(
+                    "second argument to redis.register_function must be a function".to_owned()
+                );
             }
             lua.set_top(2);
             given.code = Some(Source(lua.keep()));
@@ -240,19 +283,22 @@ impl Given {
                     lua.push_copy(-1);
                     let name = lua.bytes(-1).map(<[u8]>::to_vec);
                     lua.pop(1);
-                    let words = "function_name argument given to redis.register_function must be a string";
+                    let words =
+                        "function_name argument given to redis.register_function must be a string";
                     self.name = Some(name.ok_or(words)?);
                 }
                 b"description" => {
                     lua.push_copy(-1);
                     let description = lua.bytes(-1).map(<[u8]>::to_vec);
                     lua.pop(1);
-                    let words = "description argument given to redis.register_function must be a string";
+                    let words =
+                        "description argument given to redis.register_function must be a string";
                     self.description = Some(description.ok_or(words)?);
                 }
                 b"callback" => {
                     if lua.kind(-1) != Kind::Function {
-                        let words = "callback argument given to redis.register_function must be a function";
+                        let words =
+                            "callback argument given to redis.register_function must be a function";
                         return Err(words.to_owned());
                     }
                     lua.push_copy(-1);

@@ -66,7 +66,8 @@ impl<'a> Format<'a> {
             b'i' | b'I' => {
                 let size = self.number(lua, 4)?;
                 if size > INTEGER_MAX {
-                    let words = format!("integral size {size} is larger than limit of {INTEGER_MAX}");
+                    let words =
+                        format!("integral size {size} is larger than limit of {INTEGER_MAX}");
                     return Err(lua.fail(&words));
                 }
                 size
@@ -92,7 +93,7 @@ impl<'a> Format<'a> {
             b'!' => {
                 let align = self.number(lua, ALIGN)?;
                 if !align.is_power_of_two() {
-                    return Err(lua.fail("alignment is not a power of 2"));
+                    return Err(lua.fail(&format!("alignment {align} is not a power of 2")));
                 }
                 self.align = align;
             }
@@ -111,9 +112,6 @@ fn pack(lua: Lua) -> Outcome {
     let mut out = Vec::new();
     let mut n = 2;
     while let Some(Item { option, size, skipped }) = format.next(lua, out.len())? {
-        if out.len() + size > lua.host().room() {
-            return Err(lua.fail("not enough memory"));
-        }
         out.resize(out.len() + skipped, 0);
         match option {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
@@ -194,7 +192,7 @@ fn unpack(lua: Lua) -> Outcome {
     while let Some(Item { option, size, skipped }) = format.next(lua, at)? {
         at = at.saturating_add(skipped);
         let bytes = at.checked_add(size).and_then(|end| data.get(at..end)).ok_or(SHORT)?;
-        if !lua.ensure(2) {
+        if !lua.ensure(6) {
             return Err(lua.fail("stack overflow (too many results)"));
         }
         let mut taken = size;
@@ -257,14 +255,11 @@ fn size(lua: Lua) -> Outcome {
     while let Some(Item { option, size, skipped }) = format.next(lua, at)? {
         at = at.saturating_add(skipped).saturating_add(size);
         match option {
-            b's' => return Err(Raised::Argument(1, c"variable-size format 's'")),
-            b'c' if size == 0 => return Err(Raised::Argument(1, c"variable-size format 'c0'")),
-            option if option.is_ascii_alphanumeric() => {
-                if size == 0 {
-                    format.control(lua, option)?;
-                }
-            }
-            other => format.control(lua, other)?,
+            b's' => return Err(Raised::Argument(1, c"option 's' has no fixed size")),
+            b'c' if size == 0 => return Err(Raised::Argument(1, c"option 'c0' has no fixed size")),
+            b' ' | b'<' | b'>' | b'!' => format.control(lua, option)?,
+            // What is no option takes no bytes.
+            _ => {}
         }
     }
     lua.push_number(at as f64);

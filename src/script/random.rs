@@ -6,7 +6,8 @@ use super::raw::{Done, Function, Lua, Outcome, Raised};
 const MAX: u64 = i32::MAX as u64;
 
 /// The functions.
-pub(super) static FUNCTIONS: &[(&str, Function)] = &[("random", random), ("randomseed", randomseed)];
+pub(super) static FUNCTIONS: &[(&str, Function)] =
+    &[("random", random), ("randomseed", randomseed)];
 
 /// The generator's state for a seed.
 pub(super) fn seeded(seed: u32) -> u64 {

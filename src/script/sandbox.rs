@@ -111,14 +111,13 @@ fn add_stock_libraries(lua: Lua) {
 }
 
 fn add_own_libraries(lua: Lua) {
-    let libraries: [(&str, fn(Lua)); 4] = [
-        ("cjson", cjson::push_library),
-        ("cmsgpack", cmsgpack::push_library),
-        ("struct", pack::push_library),
-        ("bit", bit::push_library),
-    ];
-    for (name, push) in libraries {
-        push(lua);
+    for name in ["cjson", "cmsgpack", "struct", "bit"] {
+        match name {
+            "cjson" => cjson::push_library(lua),
+            "cmsgpack" => cmsgpack::push_library(lua),
+            "struct" => pack::push_library(lua),
+            _ => bit::push_library(lua),
+        }
         guard(lua);
         lua.set_field(-2, name.as_bytes());
     }

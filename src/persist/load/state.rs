@@ -20,8 +20,6 @@ pub struct Loading {
     pub keys_expired: u64,
     /// or without elements.
     pub keys_empty: u64,
-    /// Sources of libraries of functions, kept as they were read for the snapshots to come.
-    pub functions: Vec<Vec<u8>>,
     /// The last load brought no whole data set: the process is about to end.
     pub failed: bool,
     /// `key-load-delay`.

@@ -163,7 +163,8 @@ impl State {
         unsafe { ffi::lua_sethook(l, Some(hook), mask, HOOK_INSTRUCTIONS) };
         self.host().killed.set(None);
         let stack = self.stack.take();
-        let stack = stack.unwrap_or_else(|| DefaultStack::new(STACK_BYTES).expect("there is address space"));
+        let stack = stack
+            .unwrap_or_else(|| DefaultStack::new(STACK_BYTES).expect("there is address space"));
         self.host().floor.set(stack.limit().get());
         let handler = lua.top() - args - 1;
         self.fiber = Some(Coroutine::with_stack(stack, move |yielder, caller| {

@@ -2,7 +2,7 @@
 
 use super::{Function, Lua, Raised, shim};
 use mlua_sys as ffi;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,9 @@ impl Lua {
     /// Pushes a pointer that is only compared.
     pub(in crate::script) fn push_light(self, address: usize) {
         // SAFETY: there is room; nobody reads what it points to.
-        unsafe { ffi::lua_pushlightuserdata(self.0.as_ptr(), std::ptr::without_provenance_mut(address)) };
+        unsafe {
+            ffi::lua_pushlightuserdata(self.0.as_ptr(), std::ptr::without_provenance_mut(address))
+        };
     }
 
     /// The pointer at a place, as a number.
@@ -300,12 +302,6 @@ impl Lua {
         unsafe { ffi::lua_replace(self.0.as_ptr(), ffi::LUA_GLOBALSINDEX) };
     }
 
-    /// Whether two values are the same.
-    pub(in crate::script) fn is_same(self, a: isize, b: isize) -> bool {
-        // SAFETY: it asks only.
-        unsafe { ffi::lua_rawequal(self.0.as_ptr(), a as c_int, b as c_int) != 0 }
-    }
-
     /// Keeps the topmost value.
     pub(in crate::script) fn keep(self) -> Kept {
         // SAFETY: it is there.
@@ -335,7 +331,6 @@ impl Lua {
         // SAFETY: nothing in these states has a finalizer.
         unsafe { ffi::lua_gc(self.0.as_ptr(), ffi::LUA_GCSTEP, size) != 0 }
     }
-
 }
 
 impl Lua {
