@@ -218,8 +218,8 @@ fn nothing_expires_while_loading_and_all_that_is_due_after() {
 #[test]
 fn functions_are_loaded_and_kept_for_the_next_file() {
     let text = "#!lua name=l\nredis.register_function('f', function() return 'called' end)";
-    let section = [b"\xf5\x40\x46", text.as_bytes(), b"\0\x01k\x01v"].concat();
-    assert_eq!(text.len(), 0x46);
+    let section = [b"\xf5\x40\x49", text.as_bytes(), b"\0\x01k\x01v"].concat();
+    assert_eq!(text.len(), 0x49);
     let (mut server, client, disk) = with_file(&file(&section));
     server.load().unwrap();
     assert_eq!(ask(&mut server, client, "FCALL f 0"), "$6\r\ncalled\r\n");

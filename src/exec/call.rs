@@ -212,7 +212,11 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
         Flow::Block(block) => return blocked::block(s, id, command, argv, block),
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
         Flow::AwaitSync(wait) => aof::wait(s, id, wait),
-        Flow::Await => session.wait = Some(Wait::Process),
+        Flow::Await => {
+            session.wait = Some(Wait::Process);
+            // A script is measured when it has run to its end.
+            return s.scripting.is_suspended();
+        }
         Flow::AwaitFreeing => {
             session.wait = Some(Wait::Process);
             s.effects.act(Action::AwaitFreeing { client: id });

@@ -92,8 +92,8 @@ pub static COMMANDS: &[Command] = &[
             args: &[
                 arg::string("script"),
                 arg::integer("numkeys"),
-                arg::key("key").multiple(),
-                arg::string("arg").multiple(),
+                arg::key("key").optional().multiple(),
+                arg::string("arg").optional().multiple(),
             ],
             ..RUNS
         },
@@ -110,8 +110,8 @@ pub static COMMANDS: &[Command] = &[
             args: &[
                 arg::string("sha1"),
                 arg::integer("numkeys"),
-                arg::key("key").multiple(),
-                arg::string("arg").multiple(),
+                arg::key("key").optional().multiple(),
+                arg::string("arg").optional().multiple(),
             ],
             ..RUNS
         },

@@ -422,6 +422,9 @@ fn tell_library(s: &mut Server, id: ClientId, name: &[u8], library: &Library, wi
 }
 
 fn stats(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
+    if s.scripting.running.as_ref().is_some_and(|running| running.name.kind() == Kind::Script) {
+        return Err(s.scripting.busy());
+    }
     let running = s.scripting.running.as_ref().zip(s.scripting.suspended.as_ref());
     let running = running.map(|(running, suspended)| {
         let nanos = s.timer.nanos(s.timer.now().wrapping_sub(running.began));

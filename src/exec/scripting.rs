@@ -8,8 +8,8 @@
 //! served, though nearly all they are told is that the server is busy; nothing is settled until the script has run to
 //! its end.
 
-use super::{call, clients, gate, limits, notable, settle, tracking};
-use crate::client::{ClientId, Wait};
+use super::{call, clients, gate, limits, multi, notable, settle, tracking};
+use crate::client::{ClientId, ReplyMode, Wait};
 use crate::cmd::{DONE, Flow, Outcome};
 use crate::effects::Action;
 use crate::keyspace::Listener;
@@ -22,18 +22,10 @@ use crate::server::Server;
 use crate::spec::{CommandId, flag};
 use std::mem;
 
-/// What a client is told while a script runs for long.
-const BUSY_SCRIPT: &str =
-    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
-/// And while a function does.
-const BUSY_FUNCTION: &str =
-    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
 /// What ends what is killed.
-const KILLED: &str = "Error running script: Script killed by user with SCRIPT KILL.";
-/// The same of a function.
-const FUNCTION_KILLED: &str = "Error running script: Script killed by user with FUNCTION KILL.";
+const KILLED: &str = "Script killed by user with SCRIPT KILL...";
 /// What ends a script that wrote nothing, when the process is to end.
-const SHUT_DOWN: &str = "Error running script: the server is shutting down.";
+const SHUT_DOWN: &str = "Script killed because the server is shutting down.";
 
 /// What is to run.
 #[derive(Debug)]
@@ -83,8 +75,8 @@ pub(super) fn run(
     mut interpreter: Box<Interpreter>,
 ) -> Outcome {
     let session = s.clients.running(id);
-    let command = session.last_command;
-    let outermost = session.transaction.is_none() && session.fd >= 0;
+    // Who loads a file is no client, and waits for nobody.
+    let may_suspend = session.fd >= 0;
     let mut stage = Stage {
         out: mem::take(&mut s.scripting.spare),
         db: session.db,
@@ -101,7 +93,7 @@ pub(super) fn run(
         wrote: false,
         killed: false,
         slow: false,
-        may_suspend: outermost,
+        may_suspend,
         began: s.timer.now(),
         now_us: s.keyspace.shared.now_us,
     });
@@ -109,11 +101,10 @@ pub(super) fn run(
     let mut caller = ServerCaller { s, id, reply: Vec::new() };
     let progress = interpreter.run(watched, &mut caller);
     stage.swap(s.clients.running(id));
-    if progress == Progress::Suspended
-        && let Some(command) = command
-    {
+    if progress == Progress::Suspended {
+        let command = call::find(&s.commands, argv)?;
         let argv = argv.iter().map(<[u8]>::to_vec).collect();
-        s.scripting.suspended = Some(Suspended { interpreter, stage, command, argv });
+        s.scripting.suspended = Some(Suspended { interpreter, stage, rest: None, command, argv });
         s.effects.act(Action::GoOnWithScript);
         return Ok(Flow::Await);
     }
@@ -136,17 +127,29 @@ pub fn go_on(s: &mut Server) -> bool {
         s.scripting.suspended = Some(suspended);
         return true;
     }
+    let orphaned = s.scripting.running.as_ref().is_some_and(|running| running.orphaned);
+    let rest = suspended.rest;
     end_suspended(s, id, suspended);
+    if let Some(next) = rest
+        && multi::go_on(s, id, next)
+    {
+        // The next one is suspended already, and its turn has been asked for.
+        if let Some(running) = &mut s.scripting.running {
+            running.orphaned = orphaned;
+        }
+        return false;
+    }
+    wake(s, id);
+    if orphaned {
+        clients::leave(s, id);
+    }
     false
 }
 
-/// The script that was suspended has run to its end: its client is answered, and all of it settled.
+/// The script that was suspended has run to its end: its reply is there, and all that is noted behind a command.
 fn end_suspended(s: &mut Server, id: ClientId, suspended: Suspended) {
-    let Suspended { interpreter, stage, command, argv } = suspended;
-    let (began, orphaned) = match &s.scripting.running {
-        Some(running) => (running.began, running.orphaned),
-        None => (s.last_tick, false),
-    };
+    let Suspended { interpreter, stage, command, argv, .. } = suspended;
+    let began = s.scripting.running.as_ref().map_or(s.last_tick, |running| running.began);
     let session = s.clients.running(id);
     let mark = session.out.len();
     let outcome = finish(s, id, interpreter, stage.out);
@@ -164,9 +167,14 @@ fn end_suspended(s: &mut Server, id: ClientId, suspended: Suspended) {
         tracking::note(s, id, command, &argv);
     }
     let session = s.clients.running(id);
-    if session.reply_mode != crate::client::ReplyMode::On {
+    if session.reply_mode != ReplyMode::On {
         session.out.truncate(mark);
     }
+}
+
+/// The client goes on, and what its command caused is settled.
+fn wake(s: &mut Server, id: ClientId) {
+    let session = s.clients.running(id);
     if matches!(session.wait, Some(Wait::Process)) {
         session.wait = None;
     }
@@ -174,9 +182,6 @@ fn end_suspended(s: &mut Server, id: ClientId, suspended: Suspended) {
     settle::settle(s, Some(id));
     tracking::end_turn(s, Some(id));
     limits::end_turn(s, id);
-    if orphaned {
-        clients::leave(s, id);
-    }
 }
 
 /// What ran has ended: answers what it gave.
@@ -219,13 +224,7 @@ pub(super) fn may_run_beside(s: &Server, spec: &crate::spec::Spec) -> Result<(),
     if spec.flags.has(flag::ALLOW_BUSY) {
         return Ok(());
     }
-    Err(busy(s))
-}
-
-/// What a client is told that has to wait for the script that runs.
-pub(super) fn busy(s: &Server) -> CmdError {
-    let kind = s.scripting.running.as_ref().map(|running| running.name.kind());
-    CmdError::code(if kind == Some(Kind::Function) { BUSY_FUNCTION } else { BUSY_SCRIPT })
+    Err(s.scripting.busy())
 }
 
 /// SCRIPT KILL and FUNCTION KILL.
@@ -233,7 +232,7 @@ pub(super) fn busy(s: &Server) -> CmdError {
 /// # Errors
 /// Nothing of this kind runs, or it has written.
 pub(super) fn kill(s: &mut Server, kind: Kind) -> Result<(), CmdError> {
-    let refused = busy(s);
+    let refused = s.scripting.busy();
     let Some(running) = s.scripting.running.as_mut().filter(|running| running.slow) else {
         return Err(CmdError::code("NOTBUSY No scripts in execution right now."));
     };
@@ -294,10 +293,7 @@ impl Caller for ServerCaller<'_> {
         let s = &mut *self.s;
         let Some(running) = &mut s.scripting.running else { return Turn::GoOn };
         if running.killed {
-            return Turn::End(match running.name.kind() {
-                Kind::Script => KILLED,
-                Kind::Function => FUNCTION_KILLED,
-            });
+            return Turn::End(KILLED);
         }
         if s.signalled.is_some() && !running.wrote {
             return Turn::End(SHUT_DOWN);

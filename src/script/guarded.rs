@@ -22,6 +22,7 @@ pub(super) static BASE: &[(&str, Function)] = &[
     ("rawset", rawset),
     ("setmetatable", setmetatable),
     ("pcall", pcall),
+    ("xpcall", xpcall),
     ("load", load),
     ("loadstring", loadstring),
     ("unpack", unpack),
@@ -108,6 +109,7 @@ fn pcall(lua: Lua) -> Outcome {
     if lua.call(args - 1, None) {
         return Ok(Done::Values(lua.top()));
     }
+    lua.end_if_killed()?;
     if lua.kind(-1) == Kind::Table {
         lua.field(-1, b"err");
         if lua.kind(-1) == Kind::String {
@@ -119,6 +121,12 @@ fn pcall(lua: Lua) -> Outcome {
     lua.push_bool(false);
     lua.insert(-2);
     Ok(Done::Values(2))
+}
+
+/// As Lua's.
+fn xpcall(lua: Lua) -> Outcome {
+    lua.end_if_killed()?;
+    Ok(Done::Stock)
 }
 
 /// The name of a chunk as a C string: what is behind a NUL is none of it.
@@ -264,6 +272,7 @@ fn find(lua: Lua) -> Outcome {
 
 /// A coroutine that resumes another, and that one another, takes stack for each.
 fn resume(lua: Lua) -> Outcome {
+    lua.end_if_killed()?;
     if lua.stack_left() < RESERVE {
         lua.push_bool(false);
         lua.push(b"C stack overflow");
@@ -284,6 +293,7 @@ fn wrap(lua: Lua) -> Outcome {
 }
 
 fn resume_wrapped(lua: Lua) -> Outcome {
+    lua.end_if_killed()?;
     if lua.stack_left() < RESERVE {
         return Err(Raised::Words(c"C stack overflow"));
     }

@@ -27,7 +27,6 @@ const BASE: &[&str] = &[
     "tonumber",
     "tostring",
     "type",
-    "xpcall",
 ];
 
 /// Which kind of code a state is for.

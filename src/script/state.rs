@@ -5,7 +5,14 @@ use super::engine::Interpreter;
 use super::library::Libraries;
 use super::shebang::ScriptFlags;
 use crate::client::{ClientId, Session};
-use crate::resp::{Out, Resp};
+use crate::resp::{CmdError, Out, Resp};
+
+/// What a client is told while a script runs for long.
+const BUSY_SCRIPT: &str =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+/// And while a function does.
+const BUSY_FUNCTION: &str =
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
 
 /// What kind of code runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +84,8 @@ pub struct Suspended {
     pub interpreter: Box<Interpreter>,
     /// What the session is while it runs.
     pub stage: Stage,
+    /// The next command of the transaction that it is part of.
+    pub rest: Option<usize>,
     /// The client's command.
     pub command: crate::spec::CommandId,
     /// Its arguments.
@@ -137,6 +146,12 @@ impl Scripting {
     #[inline]
     pub fn is_suspended(&self) -> bool {
         self.suspended.is_some()
+    }
+
+    /// What a client is told that has to wait for what runs.
+    pub fn busy(&self) -> CmdError {
+        let kind = self.running.as_ref().map(|running| running.name.kind());
+        CmdError::code(if kind == Some(Kind::Function) { BUSY_FUNCTION } else { BUSY_SCRIPT })
     }
 
     /// Whether the script with this SHA-1 is there.

@@ -289,14 +289,11 @@ unsafe fn is_to_end(l: *mut ffi::lua_State) -> bool {
     let lua = Lua(unsafe { NonNull::new_unchecked(l) });
     let host = lua.host();
     loop {
-        if let Some(words) = host.killed.get() {
+        if host.killed.get().is_some() {
             let lenient = host.lenient.replace(true);
-            // Whatever catches this error comes to the next line, and so here again.
-            // SAFETY: the hook is one.
-            unsafe { ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKLINE, 0) };
-            lua.push(words.as_bytes());
+            let ended = lua.end_if_killed().is_err();
             host.lenient.set(lenient);
-            return true;
+            return ended;
         }
         match lua.with_caller(|caller| caller.poll()) {
             super::Turn::GoOn => return false,
@@ -356,6 +353,16 @@ impl Lua {
     pub(super) fn stack_left(&self) -> usize {
         let here = 0_u8;
         (&raw const here).addr().saturating_sub(self.host().floor.get())
+    }
+
+    /// Where the script is to end this raises its error, now and at every line that the thread comes to: what catches it
+    /// is ended in turn. Asked where errors are caught.
+    pub(super) fn end_if_killed(&self) -> Result<(), Raised> {
+        let Some(words) = self.host().killed.get() else { return Ok(()) };
+        // SAFETY: the hook is one, and the thread runs.
+        unsafe { ffi::lua_sethook(self.0.as_ptr(), Some(hook), ffi::LUA_MASKLINE, 0) };
+        self.push(words.as_bytes());
+        Err(Raised::Value)
     }
 
     /// Where the function at a level of the call stack stands; 0 is the one that asks.
