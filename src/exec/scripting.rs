@@ -268,7 +268,9 @@ impl Caller for ServerCaller<'_> {
         session.resp = how.resp;
         let collected = s.effects.collected();
         let dirty = s.keyspace.shared.dirty;
+        s.keyspace.shared.scripted = true;
         call::call(s, *id, command, argv);
+        s.keyspace.shared.scripted = false;
         if s.keyspace.shared.dirty > dirty
             && let Some(running) = &mut s.scripting.running
         {
@@ -374,7 +376,7 @@ fn check(
     if !spec.arity_fits(argv.len()) {
         return Err(CmdError::Msg("Wrong number of args calling Redis command from script"));
     }
-    if spec.flags.has(flag::NOSCRIPT) {
+    if spec.flags.has(flag::NOSCRIPT) && !s.scripting.denies_none {
         return Err(CmdError::Msg("This Redis command is not allowed from script"));
     }
     if spec.flags.has(flag::WRITE) {

@@ -214,7 +214,7 @@ fn unpack(lua: Lua) -> Outcome {
         return Ok(Done::Values(0));
     }
     let count = usize::try_from(i128::from(last) - i128::from(first) + 1).unwrap_or(usize::MAX);
-    if !lua.ensure(count.saturating_add(1)) {
+    if !lua.ensure(count) {
         return Err(Raised::Words(c"too many results to unpack"));
     }
     for index in first..=last {

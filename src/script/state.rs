@@ -131,6 +131,8 @@ pub struct Scripting {
     pub running: Option<Running>,
     /// It is suspended.
     pub suspended: Option<Suspended>,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run commands that are not for them.
+    pub denies_none: bool,
     /// Room for replies to commands of scripts.
     pub spare: Out,
 }

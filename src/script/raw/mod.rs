@@ -288,24 +288,23 @@ unsafe fn is_to_end(l: *mut ffi::lua_State) -> bool {
     // SAFETY: told above.
     let lua = Lua(unsafe { NonNull::new_unchecked(l) });
     let host = lua.host();
-    loop {
-        if host.killed.get().is_some() {
-            let lenient = host.lenient.replace(true);
-            let ended = lua.end_if_killed().is_err();
-            host.lenient.set(lenient);
-            return ended;
-        }
-        match lua.with_caller(|caller| caller.poll()) {
-            super::Turn::GoOn => return false,
-            super::Turn::End(words) => host.killed.set(Some(words)),
-            super::Turn::Suspend => {
-                let Some(yielder) = host.yielder.get() else { return false };
-                // SAFETY: it lives as long as the call that runs.
-                let caller = unsafe { yielder.as_ref() }.suspend(());
-                host.caller.set(Some(caller));
-            }
-        }
+    let mut turn = lua.with_caller(|caller| caller.poll());
+    if turn == super::Turn::Suspend
+        && let Some(yielder) = host.yielder.get()
+    {
+        // SAFETY: it lives as long as the call that runs.
+        let caller = unsafe { yielder.as_ref() }.suspend(());
+        host.caller.set(Some(caller));
+        // Others may have asked for its end meanwhile; else it has its turn now.
+        turn = lua.with_caller(|caller| caller.poll());
     }
+    if let super::Turn::End(words) = turn {
+        host.killed.set(Some(words));
+    }
+    let lenient = host.lenient.replace(true);
+    let ended = lua.end_if_killed().is_err();
+    host.lenient.set(lenient);
+    ended
 }
 
 /// An error outside of every protected call: there is none, or the state is broken.
