@@ -305,9 +305,7 @@ pub(super) fn delete_all(s: &mut Server) {
 
 fn flush(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     if argv.len() > 3 {
-        return Err(CmdError::Msg(
-            "unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.",
-        ));
+        return Err(wrong_count(argv));
     }
     if argv.get(2).is_some_and(|how| !is(how, "sync") && !is(how, "async")) {
         return Err(CmdError::Msg("FUNCTION FLUSH only supports SYNC|ASYNC option"));
@@ -316,6 +314,14 @@ fn flush(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     s.keyspace.shared.dirty += 1;
     s.reply(id).ok();
     DONE
+}
+
+/// There are more arguments than the subcommand takes.
+fn wrong_count(argv: &Argv<'_>) -> CmdError {
+    let word = String::from_utf8_lossy(&argv[1]).into_owned();
+    CmdError::err(format_args!(
+        "unknown subcommand or wrong number of arguments for '{word}'. Try FUNCTION HELP."
+    ))
 }
 
 fn dump(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
@@ -332,9 +338,7 @@ fn restore(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         "Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
     );
     if argv.len() > 4 {
-        return Err(CmdError::Msg(
-            "unknown subcommand or wrong number of arguments for 'RESTORE'. Try FUNCTION HELP.",
-        ));
+        return Err(wrong_count(argv));
     }
     let (flush, replace) = match argv.get(3) {
         None => (false, false),

@@ -306,6 +306,10 @@ fn acl_check_cmd(lua: Lua) -> Outcome {
 /// `redis.register_function`, while a library is being loaded: a name and a function, or a table that names these and
 /// more.
 pub(super) fn register_function(lua: Lua) -> Outcome {
+    // A function may have kept hold of it.
+    if !lua.host().engine.loading.get() {
+        return raise(lua, "redis.register_function can only be called on FUNCTION LOAD command");
+    }
     match super::library::registered(lua) {
         Ok(()) => Ok(Done::Values(0)),
         Err(words) => raise(lua, &words),

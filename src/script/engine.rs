@@ -31,6 +31,8 @@ pub(super) struct Engine {
     pub(super) globals: Cell<Option<Kept>>,
     pub(super) globals_guard: Cell<Option<Kept>>,
     pub(super) next: Cell<Option<Kept>>,
+    /// A library is being loaded.
+    pub(super) loading: Cell<bool>,
     /// The functions of the library that is being loaded.
     pub(super) registered: RefCell<Vec<Registered>>,
 }
@@ -188,7 +190,9 @@ impl Interpreter {
             lua.push_kept(handler);
             lua.push_kept(&source.0);
         });
+        self.state.host().engine.loading.set(true);
         self.run(true, caller);
+        self.state.host().engine.loading.set(false);
         let result = match self.ended {
             Ended::Well => Ok(()),
             Ended::Badly => Err(self.state.with(failure)),
