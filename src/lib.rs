@@ -21,6 +21,7 @@
 //! | [`repl`] | the stream of writes: the backlog, the replicas, the link to a primary |
 //! | [`persist`] | snapshots, RDB files, the append-only file, and the seam to the disk |
 //! | [`effects`] | what follows from a change |
+//! | [`script`] | Lua, which sees the server by one trait |
 //! | [`client`], [`stats`] | sessions in a slab, found by number; what is counted |
 //! | [`keyspace`] | databases: find, edit, expire, scan. It records changes and knows no client |
 //! | [`resp`], [`spec`], [`config`] | the wire; a command described as data; the options, a row each |
@@ -44,7 +45,7 @@
 //! 7. Whatever a peer can make grow has a bound; foreign bytes never cause a panic.
 //! 8. Nothing holds the thread for longer than about a millisecond beyond what a reply needs: growing
 //!    tables, mass expiry and freeing are cut into slices or done elsewhere.
-//! 9. `unsafe` stands only in [`ds`], [`stdx::os`] and [`stdx::alloc`].
+//! 9. `unsafe` stands only in [`ds`], [`stdx::os`], [`stdx::alloc`] and where [`script`] touches Lua.
 
 pub mod boot;
 pub mod client;
@@ -59,6 +60,7 @@ pub mod persist;
 pub mod pubsub;
 pub mod repl;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod spec;
 pub mod stats;

@@ -9,7 +9,7 @@ use crate::exec;
 use crate::exec::aof_load::{self, Player};
 use crate::exec::primary::{self, sync};
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{aof, call, clients, cron, load, reconfigure, save, snapshot, table};
+use crate::exec::{aof, call, clients, cron, load, reconfigure, save, scripting, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
@@ -250,6 +250,11 @@ impl InProcess {
                     reconfigure::answer(server, client, Err(error));
                 }
                 Action::SendFile => send_files(server),
+                Action::GoOnWithScript => {
+                    if scripting::go_on(server) {
+                        server.effects.act(Action::GoOnWithScript);
+                    }
+                }
                 Action::WriteSnapshot if self.holds_snapshots => {}
                 Action::WriteSnapshot => save_in_background(server),
                 Action::Save { client } => {

@@ -41,6 +41,19 @@ const GEOSEARCH_RENAMED: &[&str] = &[
 
 const DIFFERENCES: &[Difference] = &[
     Difference {
+        command: "script|flush",
+        lines: &[
+            "+arg flush-type oneof optional since=6.2.0",
+            "-arg async oneof optional since=6.2.0",
+        ],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
+        command: "function|flush",
+        lines: &["+arg flush-type oneof optional", "-arg async oneof optional"],
+        reason: "7.2 renamed the block",
+    },
+    Difference {
         command: "bgsave",
         lines: &[
             "+  arg cancel pure-token token=CANCEL since=8.1.0",

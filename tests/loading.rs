@@ -216,14 +216,24 @@ fn nothing_expires_while_loading_and_all_that_is_due_after() {
 }
 
 #[test]
-fn functions_are_kept_for_the_next_file() {
-    let (mut server, client, disk) = with_file(&file(b"\xf5\x06source\0\x01k\x01v"));
+fn functions_are_loaded_and_kept_for_the_next_file() {
+    let text = "#!lua name=l\nredis.register_function('f', function() return 'called' end)";
+    let section = [b"\xf5\x40\x49", text.as_bytes(), b"\0\x01k\x01v"].concat();
+    assert_eq!(text.len(), 0x49);
+    let (mut server, client, disk) = with_file(&file(&section));
     server.load().unwrap();
+    assert_eq!(ask(&mut server, client, "FCALL f 0"), "$6\r\ncalled\r\n");
     assert_eq!(ask(&mut server, client, "SAVE"), "+OK\r\n");
     let bytes = larder::persist::disk::read(&disk, Path::new("dump.rdb")).unwrap();
-    assert!(bytes.windows(8).any(|window| window == b"\xf5\x06source"));
+    assert!(bytes.windows(8).any(|window| window == b"#!lua na"));
     assert_eq!(ask(&mut server, client, "DEBUG RELOAD"), "+OK\r\n");
-    assert_eq!(server.server().persist.loading.functions, [b"source"]);
+    assert_eq!(ask(&mut server, client, "FCALL f 0"), "$6\r\ncalled\r\n");
+}
+
+#[test]
+fn a_file_with_a_library_that_does_not_load_is_refused() {
+    let (mut server, ..) = with_file(&file(b"\xf5\x06source\0\x01k\x01v"));
+    assert!(server.load().is_err() || server.server().persist.loading.failed);
 }
 
 #[test]

@@ -583,7 +583,7 @@ options! {
 
     /// Milliseconds after which a script or function counts as stuck; 0 for never.
     busy_reply_threshold: u64 = 5000;
-    "busy-reply-threshold" | "lua-time-limit", LONG, [], Later;
+    "busy-reply-threshold" | "lua-time-limit", LONG, [], Now;
     /// Whether Lua functions that left the language are there.
     lua_enable_deprecated_api: bool = false;
     "lua-enable-deprecated-api", BOOL, [IMMUTABLE HIDDEN], Later;

@@ -47,6 +47,8 @@ pub enum Action {
     /// Load the append-only file in place of what is in memory, and answer the client.
     #[expect(missing_docs, reason = "told above")]
     ReloadLog { client: ClientId },
+    /// Go on with the script that is suspended.
+    GoOnWithScript,
     /// Write the snapshots that have begun: `persist::snapshot::Snapshots` has their tasks.
     WriteSnapshot,
     /// The snapshot with this number is a whole file of so many bytes, or there is none, for a reason that the log is to tell.
@@ -213,6 +215,15 @@ impl Effects {
             self.writes.append(&mut self.rewritten);
         }
         is_rewritten
+    }
+
+    /// Of what was collected since there were so many writes, keeps what these take: 1 the log, 2 replicas.
+    pub fn keep_for(&mut self, from: usize, targets: u8) {
+        let taken =
+            (self.logged && targets & 1 != 0) || (!self.feeds.is_empty() && targets & 2 != 0);
+        if !taken {
+            self.writes.truncate(from);
+        }
     }
 
     /// Forgets what was collected.

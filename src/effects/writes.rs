@@ -44,6 +44,12 @@ impl Writes {
         self.ends.push((db, self.requests.len(), stream_only));
     }
 
+    /// Forgets all but the first so many.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.requests.truncate(self.ends.last().map_or(0, |(_, end, _)| *end));
+    }
+
     /// Takes those of another.
     pub(super) fn append(&mut self, other: &mut Self) {
         let before = self.requests.len();

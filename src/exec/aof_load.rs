@@ -1,7 +1,7 @@
 //! Loading the append-only file: its commands take the road that clients' commands take.
 
 use super::load::{self, Slice};
-use super::{aof, call, multi, reconfigure, snapshot, table};
+use super::{aof, call, function, multi, reconfigure, snapshot, table};
 use crate::client::{ClientId, PeerAddr, Session};
 use crate::cmd::Run;
 use crate::config::PropagationError;
@@ -58,6 +58,7 @@ pub(super) fn log_is_written(s: &mut Server) {
     let due = |(_, end): &mut (ClientId, u64)| written >= *end;
     let Some((client, _)) = s.persist.aof.reload.take_if(due) else { return };
     s.keyspace.flush(None);
+    function::delete_all(s);
     let folder = Folder::read(Arc::clone(&s.persist.disk), Aof::names(&s.config));
     match folder.and_then(|folder| begin(s, folder, None, Done::Answer(client))) {
         Ok(()) => s.effects.act(Action::Load),

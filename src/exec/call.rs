@@ -229,7 +229,13 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
 
 /// Counts a command's failure, and answers it in place of what was written since `mark`.
 #[cold]
-fn failed(s: &mut Server, id: ClientId, command: CommandId, mark: usize, error: &CmdError) {
+pub(super) fn failed(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    mark: usize,
+    error: &CmdError,
+) {
     s.stats.command(command).failed += 1;
     s.stats.error(&error.text());
     let session = s.clients.running(id);
@@ -248,7 +254,11 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
         Flow::AwaitSync(wait) => aof::wait(s, id, wait),
         Flow::AwaitReplicas(wait) => primary::wait::wait(s, id, wait),
-        Flow::Await => session.wait = Some(Wait::Process),
+        Flow::Await => {
+            session.wait = Some(Wait::Process);
+            // A script is measured when it has run to its end.
+            return s.scripting.is_suspended();
+        }
         Flow::AwaitFreeing => {
             session.wait = Some(Wait::Process);
             s.effects.act(Action::AwaitFreeing { client: id });

@@ -57,6 +57,13 @@ pub fn leave(s: &mut Server, id: ClientId) {
     if s.clients.get(id).is_none() {
         return;
     }
+    // A script uses the session until it has run to its end.
+    if s.scripting.is_suspended()
+        && let Some(running) = s.scripting.running.as_mut().filter(|running| running.client == id)
+    {
+        running.orphaned = true;
+        return;
+    }
     s.end_transaction(id);
     s.effects.blocked.end(id, &mut s.clients);
     s.pubsub.leave(id, s.clients.running(id));

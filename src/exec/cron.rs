@@ -17,6 +17,10 @@ const CLIENTS_SLICE: usize = 64;
 /// Removes keys whose time is over, and ends waits that lasted long enough; true while there are more
 /// such keys.
 pub fn expire(s: &mut Server) -> bool {
+    // Nothing expires amid a script.
+    if s.scripting.is_suspended() {
+        return false;
+    }
     blocked::end_overdue(s);
     primary::wait::serve(s);
     if !s.active_expire {
@@ -59,12 +63,12 @@ pub fn rehash(s: &mut Server) -> bool {
 
 /// Evicts keys where commands have not made room enough; true while there is more to do.
 pub fn evict(s: &mut Server) -> bool {
-    !s.pause_cron && evict::slice(s)
+    !s.pause_cron && !s.scripting.is_suspended() && evict::slice(s)
 }
 
 /// What is looked at several times a second.
 pub fn tick(s: &mut Server) {
-    if s.pause_cron {
+    if s.pause_cron || s.scripting.is_suspended() {
         return;
     }
     let now = s.now_ms();

@@ -1,6 +1,6 @@
 //! May it run now? The gates a command passes, in order; exceptions are flags of its row.
 
-use super::{evict, multi, save};
+use super::{evict, multi, save, scripting};
 use crate::client::{ClientId, Kind};
 use crate::config::Guard;
 use crate::resp::{Argv, CmdError, Resp};
@@ -27,6 +27,9 @@ pub fn check(
         return Err(CmdError::code("NOAUTH Authentication required."));
     }
     protected(s, id, spec)?;
+    if s.scripting.is_suspended() {
+        scripting::may_run_beside(s, spec)?;
+    }
     evict::gate(s, id, spec)?;
     saved(s, spec)?;
     if s.persist.aof.refuses {
@@ -117,23 +120,34 @@ fn of_replica(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError>
     if !flags.has(flag::WRITE) {
         return Ok(());
     }
-    Err(CmdError::code("READONLY You can't write against a read only replica."))
+    Err(READ_ONLY)
+}
+
+/// What a replica answers who wants to write.
+const READ_ONLY: CmdError = CmdError::code("READONLY You can't write against a read only replica.");
+
+/// Whether what this server has may be too old to be told: it lost its primary, and is to say nothing then.
+pub(super) fn is_stale(s: &Server) -> bool {
+    !s.repl.is_primary() && !s.config.replica_serve_stale_data && !s.repl.link.is_up()
 }
 
 /// Without a link to its primary a replica may have nothing to say.
 #[cold]
 fn not_stale(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    if s.config.replica_serve_stale_data || s.repl.link.is_up() {
+    if !is_stale(s) {
         return Ok(());
     }
     let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
     if queued.map_or(spec.flags.has(flag::STALE), |it| it.all_have(flag::STALE)) {
         return Ok(());
     }
-    Err(CmdError::code(
-        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-    ))
+    Err(STALE)
 }
+
+/// What is answered then.
+pub(super) const STALE: CmdError = CmdError::code(
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+);
 
 /// A client of RESP2 that is subscribed gets messages where replies would be, so it may do little.
 #[cold]
@@ -162,6 +176,30 @@ fn saved(s: &Server, spec: &Spec) -> Result<(), CmdError> {
     }
     Ok(())
 }
+
+/// Whether a script, or a command of one, may write now.
+///
+/// # Errors
+/// Nothing may be written.
+pub(super) fn may_write(s: &mut Server) -> Result<(), CmdError> {
+    if !s.repl.is_primary() && s.config.replica_read_only {
+        return Err(READ_ONLY);
+    }
+    if s.config.min_replicas_to_write > 0 {
+        followed(s, &WRITING)?;
+    }
+    saved(s, &WRITING)?;
+    if s.persist.aof.refuses {
+        let why = s.persist.aof.refusal();
+        return Err(CmdError::Full(
+            format!("MISCONF Errors writing to the AOF file: {why}").into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Stands for whatever a script writes with.
+const WRITING: Spec = Spec { flags: flag::WRITE, ..Spec::NEW };
 
 /// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
 /// who look after the server by it.

@@ -102,13 +102,19 @@ pub fn query_too_long(s: &mut Server, id: ClientId, held: usize) -> bool {
 /// Commands that administer the server are not for others' eyes.
 #[cold]
 pub fn tell_monitors(s: &mut Server, id: ClientId, spec: &Spec, argv: &Argv<'_>) {
-    if spec.flags.has(flag::SKIP_MONITOR) || spec.flags.has(flag::ADMIN) {
-        return;
+    if !spec.flags.has(flag::SKIP_MONITOR) && !spec.flags.has(flag::ADMIN) {
+        show(s, id, spec, argv);
     }
+}
+
+/// Shows it whatever it is.
+#[cold]
+pub(super) fn show(s: &mut Server, id: ClientId, spec: &Spec, argv: &Argv<'_>) {
     let now = s.keyspace.shared.now_us;
     let session = s.clients.running(id);
     let mut line = format!("+{}.{:06} [{} ", now / 1_000_000, now % 1_000_000, session.db);
-    let _ = write!(line, "{}]", session.addr.peer());
+    let from = if s.scripting.is_running() { "lua".to_owned() } else { session.addr.peer() };
+    let _ = write!(line, "{from}]");
     let mut line = line.into_bytes();
     for (i, arg) in argv.iter().enumerate() {
         let secret = spec.secrets.cover(i, |at| argv.at(at));

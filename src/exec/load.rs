@@ -1,7 +1,7 @@
 //! Loading a data set while clients are told to wait: how a load begins, its keys come in slices, and it
 //! ends.
 
-use super::{link, primary, reconfigure, save};
+use super::{function, link, primary, reconfigure, save};
 use crate::client::ClientId;
 use crate::effects::{Action, Reload};
 use crate::keyspace::Keeper;
@@ -81,7 +81,7 @@ fn reload(s: &mut Server, client: ClientId, how: Reload) -> Result<(), CmdError>
     if flush {
         let dirty = s.keyspace.shared.dirty;
         s.keyspace.flush(None);
-        s.persist.loading.functions.clear();
+        function::delete_all(s);
         // What is loaded is what is saved.
         s.keyspace.shared.dirty = dirty;
     }
@@ -150,8 +150,7 @@ pub fn insert(s: &mut Server, batch: &mut Batch) -> Slice {
     if !batch.keys.is_empty() {
         return Slice::More;
     }
-    took(s, batch);
-    Slice::Whole
+    took(s, batch)
 }
 
 /// The load that runs is to end, for this reason.
@@ -163,26 +162,29 @@ pub(super) fn refuse(s: &mut Server, why: String) -> Slice {
 }
 
 /// All keys of a batch are in the keyspace.
-fn took(s: &mut Server, batch: &mut Batch) {
+fn took(s: &mut Server, batch: &mut Batch) -> Slice {
     let loading = &mut s.persist.loading;
     loading.keys_expired += batch.expired;
     if loading.running.as_ref().is_some_and(|run| run.done == Done::Serve) {
         loading.gone.extend(batch.gone.drain(..).map(|key| (batch.db, key)));
     }
     loading.keys_empty += batch.empty;
-    let functions = match &mut loading.staged {
-        Some(staged) => &mut staged.functions,
-        None => &mut loading.functions,
-    };
-    for code in batch.functions.drain(..) {
-        if !functions.contains(&code) {
-            functions.push(code);
-        }
-    }
     if let Some(run) = &mut loading.running {
         run.loaded_bytes = batch.read;
         run.used_memory = batch.used_memory.unwrap_or(run.used_memory);
     }
+    // They take their place with the keys.
+    if let Some(staged) = &mut loading.staged {
+        staged.functions.append(&mut batch.functions);
+        return Slice::Whole;
+    }
+    let merge = loading.running.as_ref().is_some_and(|run| run.merge);
+    for text in batch.functions.drain(..) {
+        if let Err(why) = function::load_from_file(s, &text, merge) {
+            return refuse(s, format!("Failed loading a library of functions: {why}"));
+        }
+    }
+    Slice::Whole
 }
 
 /// A load has ended: the server serves, or ends where it has not what it needs.
@@ -239,13 +241,6 @@ fn tell_done(s: &Server, run: &Progress) {
             "Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: \
              {empty}."
         ),
-    }
-    if !loading.functions.is_empty() {
-        tracing::warn!(
-            "Functions cannot be called in this version. The libraries in the file ({}) are kept as they \
-             are, and saved again with the data set.",
-            loading.functions.len()
-        );
     }
     if run.done == Done::Serve {
         let seconds = s.now_ms().saturating_sub(run.began_ms) as f64 / 1000.0;

@@ -7,7 +7,7 @@
 
 use super::{call, limits};
 use crate::client::{ClientId, ReplyMode, Transaction};
-use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
@@ -159,7 +159,10 @@ fn exec(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
         s.reply(id).null_array();
         DONE
     } else {
-        run(s, id, &transaction);
+        begin(s, id, &transaction);
+        if run_from(s, id, &transaction, 0) {
+            return Ok(Flow::Await);
+        }
         DONE
     };
     // Only now: CLIENT LIST among its commands shows it.
@@ -167,18 +170,37 @@ fn exec(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     outcome
 }
 
-/// Runs the queued commands. None of them waits, and nothing of another client comes in between.
-fn run(s: &mut Server, id: ClientId, transaction: &Transaction) {
+fn begin(s: &mut Server, id: ClientId, transaction: &Transaction) {
     s.clients.running(id).flags.deny_blocking = true;
     let mark = s.clients.running(id).out.len();
     s.reply(id).array(transaction.len());
     take_back_if_off(s, id, mark);
-    for (command, argv) in transaction.commands() {
+}
+
+/// Runs the queued commands from one on. None of them waits, and nothing of another client comes in between. True if one
+/// is a script that was suspended: the rest follows when that has run to its end.
+fn run_from(s: &mut Server, id: ClientId, transaction: &Transaction, first: usize) -> bool {
+    for (number, (command, argv)) in transaction.commands().enumerate().skip(first) {
         let mark = s.clients.running(id).out.len();
         call::call(s, id, command, &argv);
+        if let Some(suspended) = &mut s.scripting.suspended {
+            suspended.rest = Some(number + 1);
+            return true;
+        }
         take_back_if_off(s, id, mark);
     }
     s.clients.running(id).flags.deny_blocking = false;
+    false
+}
+
+/// Goes on with a transaction behind its script that was suspended; true if another one is.
+pub(super) fn go_on(s: &mut Server, id: ClientId, next: usize) -> bool {
+    let Some(transaction) = s.clients.running(id).transaction.clone() else { return false };
+    if run_from(s, id, &transaction, next) {
+        return true;
+    }
+    s.clients.running(id).transaction = None;
+    false
 }
 
 /// CLIENT REPLY inside a transaction counts from the next of its commands on.

@@ -13,6 +13,10 @@ use rand::Rng;
 #[cold]
 pub fn took_long(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, nanos: u64) {
     let flags = s.commands.row(command).spec.flags;
+    // What a script runs is the script's.
+    if s.scripting.is_running() && !flags.has(flag::COMPOSITE) {
+        return;
+    }
     if nanos >= s.stats.watch.slow_nanos {
         log(s, id, command, argv, LogKind::Slow, nanos / 1000);
     }

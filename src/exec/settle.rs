@@ -8,6 +8,10 @@ use crate::server::Server;
 /// Delivers changes and writes to those who asked for them. The command was `actor`'s, if it was one.
 #[inline]
 pub fn settle(s: &mut Server, actor: Option<ClientId>) {
+    // What a script did is settled as a whole.
+    if s.scripting.is_suspended() {
+        return;
+    }
     settle_one(s, actor);
     if s.effects.blocked.has_ready() {
         blocked::serve(s);

@@ -16,7 +16,7 @@ pub fn on_signal(s: &mut Server, name: &'static str) {
     }
     tracing::warn!("Received {name} scheduling shutdown...");
     s.signalled = Some(name);
-    if !s.pause_cron {
+    if !s.pause_cron && !s.scripting.is_suspended() {
         obey_signal(s);
     }
 }

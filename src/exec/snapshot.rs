@@ -11,6 +11,7 @@ use crate::persist::rdb::file::opcode;
 use crate::persist::rdb::file::write as sections;
 use crate::persist::rdb::file::write::Usage;
 use crate::persist::snapshot::{Current, Destination, Format, Part, Purpose, Snapshot, Task};
+use crate::resp::request::push_command;
 use crate::server::{REDIS_VERSION, Server};
 use crate::stdx::crc::crc64;
 use std::sync::mpsc;
@@ -179,6 +180,10 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
         if s.config.aof_timestamp_enabled {
             log::annotate(&mut head, s.now_ms() / 1000);
         }
+        for (_, library) in s.scripting.libraries.iter() {
+            let words: [&[u8]; 3] = [b"FUNCTION", b"LOAD", &library.text];
+            push_command(&mut head, words.into_iter());
+        }
         return head;
     }
     let mut head = facts(s, purpose);
@@ -193,8 +198,8 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
 
 fn libraries(s: &Server, head: &mut Vec<u8>) {
     let mut out = Encoder::new(head, None);
-    for code in &s.persist.loading.functions {
-        sections::function(&mut out, code);
+    for (_, library) in s.scripting.libraries.iter() {
+        sections::function(&mut out, &library.text);
     }
 }
 

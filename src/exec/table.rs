@@ -20,6 +20,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::server::COMMANDS,
     &[super::multi::COMMANDS, super::persistence::COMMANDS],
     &[super::primary::commands::COMMANDS, super::link::command::COMMANDS],
+    &[super::eval::COMMANDS, super::function::COMMANDS],
     &[cmd::pubsub::COMMANDS],
 ];
 

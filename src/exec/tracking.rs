@@ -25,7 +25,7 @@ pub fn note(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     let spec = s.commands.row(command).spec;
     let Server { clients, effects, .. } = s;
     let session = clients.running(id);
-    let reads = spec.flags.has(flag::READONLY);
+    let reads = spec.flags.has(flag::READONLY) && !spec.flags.has(flag::COMPOSITE);
     let mut new = 0;
     if reads && session.tracking.as_ref().is_some_and(|tracking| tracking.remembers()) {
         let keys = keys_of(spec, argv.len(), |at| argv.at(at)).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn note(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
 #[inline]
 pub fn end_caching(s: &mut Server, id: ClientId, command: Option<CommandId>) {
     let session = s.clients.running(id);
-    let in_transaction = session.transaction.is_some();
+    let in_transaction = session.transaction.is_some() || s.scripting.is_running();
     let Some(tracking) = &mut session.tracking else { return };
     if !tracking.caching || in_transaction {
         return;

@@ -60,6 +60,11 @@ impl<'a> Db<'a> {
         self.index
     }
 
+    /// Whether a script runs the command.
+    pub fn is_scripted(&self) -> bool {
+        self.keyspace.shared.scripted
+    }
+
     /// Milliseconds since the epoch, the same throughout a command.
     pub fn now_ms(&self) -> u64 {
         self.keyspace.shared.now_ms

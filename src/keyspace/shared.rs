@@ -15,6 +15,8 @@ pub struct Shared {
     pub now_us: u64,
     /// No deadline is over: a log is being loaded, which says itself when what was removed.
     timeless: bool,
+    /// A script runs: what has no order of its own is given one, for scripts go by it.
+    pub scripted: bool,
     /// How many times all databases were emptied at once.
     pub flushes: u64,
     /// Changes since the last save; INFO's `rdb_changes_since_last_save`.

@@ -137,6 +137,7 @@ async fn carry_out(
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }
             Action::Crash => process.crash(),
+            Action::GoOnWithScript => drop(tokio::task::spawn_local(go_on(door.clone()))),
             Action::WriteSnapshot => save::begin(door),
             Action::SendFile => sync::send_files(door),
             Action::SnapshotEnded { number, result } => {
@@ -174,6 +175,13 @@ async fn carry_out(
         }
     }
     0
+}
+
+/// Runs the suspended script to its end, with others' turns between.
+async fn go_on(door: Door) {
+    while door.enter(exec::scripting::go_on) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Makes the process follow the configuration.

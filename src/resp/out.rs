@@ -64,6 +64,12 @@ impl Out {
         self.sealed.push(bytes);
     }
 
+    /// Whether all of it is in the tail.
+    #[inline]
+    pub fn is_one_piece(&self) -> bool {
+        !self.sealed.has_remaining()
+    }
+
     /// Appends all of another output.
     pub fn append(&mut self, other: Self) {
         for segment in other.sealed.into_inner() {

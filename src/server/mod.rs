@@ -17,6 +17,7 @@ use crate::persist::rdb::Dumper;
 use crate::pubsub::Pubsub;
 use crate::repl::Repl;
 use crate::resp::Reply;
+use crate::script::Scripting;
 use crate::spec::{CommandId, Table};
 use crate::stats::Stats;
 use crate::stdx::hash::Seed;
@@ -59,6 +60,8 @@ pub struct Server {
     pub persist: Persist,
     /// Who is subscribed to what.
     pub pubsub: Pubsub,
+    /// Scripts and functions.
+    pub scripting: Scripting,
     /// Clients that see every command.
     pub monitors: Vec<ClientId>,
     /// The state of CLIENT PAUSE.
@@ -117,6 +120,7 @@ impl Server {
             dumper: Dumper::default(),
             persist,
             pubsub: Pubsub::default(),
+            scripting: Scripting::default(),
             monitors: Vec::new(),
             pause: Pause::default(),
             signalled: None,

@@ -52,6 +52,8 @@ pub struct Breakdown {
     pub databases: Vec<DatabaseOverhead>,
     /// Keys.
     pub keys: u64,
+    /// Scripts and functions.
+    pub scripts: ScriptFigures,
 }
 
 /// The account: what was found, and what follows from it.
@@ -156,7 +158,7 @@ impl Memory {
         out.put("allocator_resident", found.resident);
         out.put("allocator_muzzy", found.muzzy);
         out.bytes("total_system_memory", found.total_system);
-        scripts(out);
+        self.found.scripts.info(out);
     }
 
     /// Section `memory`, behind the lines about limits.
@@ -177,22 +179,37 @@ impl Memory {
     }
 }
 
-/// Scripts and functions: there are none.
-fn scripts(out: &mut Fields) {
-    out.all(&["used_memory_lua", "used_memory_vm_eval"], 0);
-    out.put("used_memory_lua_human", human_bytes(0));
-    let none = [
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-        "used_memory_vm_total",
-    ];
-    out.all(&none, 0);
-    out.put("used_memory_vm_total_human", human_bytes(0));
-    out.put("used_memory_functions", 0);
-    out.bytes("used_memory_scripts", 0);
+/// What scripts and functions take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScriptFigures {
+    /// Bytes of the interpreter of scripts,
+    pub interpreter: u64,
+    /// and of that of functions.
+    pub function_interpreter: u64,
+    /// Bytes of scripts that are kept,
+    pub cache: u64,
+    /// and of libraries.
+    pub libraries: u64,
+    /// Scripts, functions and libraries.
+    pub counts: [usize; 3],
+}
+
+impl ScriptFigures {
+    fn info(&self, out: &mut Fields) {
+        let [scripts, functions, libraries] = self.counts;
+        let total = self.interpreter + self.function_interpreter;
+        out.all(&["used_memory_lua", "used_memory_vm_eval"], self.interpreter);
+        out.put("used_memory_lua_human", human_bytes(self.interpreter));
+        out.put("used_memory_scripts_eval", self.cache);
+        out.put("number_of_cached_scripts", scripts);
+        out.put("number_of_functions", functions);
+        out.put("number_of_libraries", libraries);
+        out.put("used_memory_vm_functions", self.function_interpreter);
+        out.put("used_memory_vm_total", total);
+        out.put("used_memory_vm_total_human", human_bytes(total));
+        out.put("used_memory_functions", self.libraries);
+        out.bytes("used_memory_scripts", self.cache + self.libraries);
+    }
 }
 
 fn excess(out: &mut Fields, name: &str, excess: Excess) {

@@ -12,7 +12,7 @@ mod watch;
 pub use commandlog::{CommandLog, CommandLogs, LogEntry, LogKind, Ran};
 pub use commands::{CommandStats, Histogram};
 pub use latency::{LatencyMonitor, LatencySample, LatencySeries, LatencySummary};
-pub use memory::{Breakdown, DatabaseOverhead, Excess, Memory};
+pub use memory::{Breakdown, DatabaseOverhead, Excess, Memory, ScriptFigures};
 pub use rates::{Rates, Totals};
 pub use watch::Watch;
 

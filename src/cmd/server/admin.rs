@@ -237,6 +237,10 @@ fn shutdown(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         s.reply(id).ok();
         return DONE;
     }
+    // What a script has done so far is nothing to save.
+    if s.scripting.is_suspended() && how.save != Some(false) {
+        return Err(s.scripting.busy());
+    }
     s.shutting_down = true;
     how.client = Some(id);
     s.effects.act(Action::Shutdown(how));

@@ -46,6 +46,7 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("reload", 0, usize::MAX, reload),
     ("jmap", 0, 0, ok),
     ("set-active-expire", 1, 1, set_active_expire),
+    ("set-disable-deny-scripts", 1, 1, set_disable_deny_scripts),
     ("object", 1, 2, inspect::object),
     ("config-rewrite-force-all", 0, 0, config_rewrite_force_all),
     ("sdslen", 1, 1, inspect::sdslen),
@@ -150,6 +151,13 @@ fn set_active_expire(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcom
     s.active_expire = int(args.any()?).unwrap_or(0) != 0;
     // The timer begins anew with the nearest deadline.
     s.keyspace.shared.nearer_deadline = true;
+    s.reply(id).ok();
+    DONE
+}
+
+/// Lets scripts run commands that are not for them.
+fn set_disable_deny_scripts(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
+    s.scripting.denies_none = int(args.any()?).unwrap_or(0) != 0;
     s.reply(id).ok();
     DONE
 }

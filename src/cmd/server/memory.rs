@@ -7,7 +7,7 @@ use crate::keyspace::Database;
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::{KeysCtx, Server};
 use crate::spec::{Group, Spec, arg, flag, key};
-use crate::stats::{Breakdown, DatabaseOverhead, Excess, Memory};
+use crate::stats::{Breakdown, DatabaseOverhead, Excess, Memory, ScriptFigures};
 use crate::types;
 
 /// What the subcommands share that report on the whole server.
@@ -146,7 +146,21 @@ pub(super) fn account(s: &Server) -> Memory {
         not_counted: s.not_counted_for_eviction(),
         databases: databases.map(|(index, db)| overhead(index, db)).collect(),
         keys: s.keyspace.total_keys() as u64,
+        scripts: scripts(s),
     })
+}
+
+fn scripts(s: &Server) -> ScriptFigures {
+    let scripting = &s.scripting;
+    let (interpreter, function_interpreter) = scripting.memory();
+    let (cache, libraries) = (&scripting.cache, &scripting.libraries);
+    ScriptFigures {
+        interpreter: interpreter as u64,
+        function_interpreter: function_interpreter as u64,
+        cache: cache.memory() as u64,
+        libraries: libraries.memory() as u64,
+        counts: [cache.len(), libraries.functions(), libraries.len()],
+    }
 }
 
 fn overhead(index: u32, db: &Database) -> DatabaseOverhead {
@@ -219,8 +233,8 @@ fn figures(memory: &Memory, s: &Server) -> Vec<(&'static str, Figure)> {
         ("clients.normal", Count(found.clients_normal)),
         ("cluster.links", Count(0)),
         ("aof.buffer", Count(found.aof_buffer)),
-        ("lua.caches", Count(0)),
-        ("functions.caches", Count(0)),
+        ("lua.caches", Count(found.scripts.cache)),
+        ("functions.caches", Count(found.scripts.libraries)),
     ];
     figures.extend(found.databases.iter().map(|db| ("", Database(*db))));
     figures.extend([

@@ -217,6 +217,10 @@ pub fn poll(s: &mut Server, attempt: u64, waker: &Waker) -> Wants {
         return Wants::End;
     }
     link.set_waker(waker);
+    // A suspended script sees nobody else's changes.
+    if s.scripting.is_suspended() {
+        return Wants::Nothing;
+    }
     let Some(client) = link.client else {
         return match link.reads() {
             true if std::mem::take(&mut link.rerun) => Wants::Work,

@@ -4,7 +4,7 @@
 //! up before all of it is here and was looked through; with `swapdb` nothing before all of it is loaded beside
 //! the old. Only into an empty keyspace is it loaded unseen.
 
-use super::super::{aof, load, primary, save, settle};
+use super::super::{aof, function, load, primary, save, settle};
 use super::{Receipt, lose, stream};
 use crate::config::DisklessLoad;
 use crate::effects::Action;
@@ -96,7 +96,7 @@ fn part_with_history(s: &mut Server) {
 /// Removes all there is.
 fn empty(s: &mut Server) {
     s.keyspace.flush(None);
-    s.persist.loading.functions.clear();
+    function::delete_all(s);
     s.keyspace.shared.dirty = 0;
     settle::settle(s, None);
 }
@@ -192,10 +192,14 @@ fn finish_if_loaded(s: &mut Server) {
     let loaded = sync.and_then(|sync| Some((sync.loaded?, sync.history.clone(), sync.direct)));
     let Some((db, history, direct)) = loaded.filter(|_| s.repl.link.is_loading()) else { return };
     if let Some(staged) = s.persist.loading.staged.take() {
+        if let Err(why) = function::replace_all(s, &staged.functions) {
+            s.persist.loading.staged = Some(staged);
+            let why = format!("Failed loading a library of functions: {why}");
+            return lose(s, &Fault::new(Retry::Late, why));
+        }
         tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
         part_with_history(s);
         s.keyspace.replace(staged.keyspace);
-        s.persist.loading.functions = staged.functions;
     }
     s.keyspace.shared.dirty = 0;
     let has_history = history.is_some();

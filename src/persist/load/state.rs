@@ -27,8 +27,6 @@ pub struct Loading {
     pub keys_empty: u64,
     /// The data set that is being loaded beside the one that is there.
     pub staged: Option<Staged>,
-    /// Sources of libraries of functions, kept as they were read for the snapshots to come.
-    pub functions: Vec<Vec<u8>>,
     /// The last load brought no whole data set: the process is about to end.
     pub failed: bool,
     /// `key-load-delay`.

@@ -2,6 +2,7 @@
 
 use super::decode::{Corrupt, Decoder};
 use super::encode::Encoder;
+use super::file::{opcode, write as sections};
 use super::load::load;
 use super::object::{LoadError, Loaded, Saved, form_name};
 use super::save::save;
@@ -79,6 +80,23 @@ impl Dumper {
         payload
     }
 
+    /// The payload of FUNCTION DUMP: the sources of libraries.
+    #[must_use]
+    pub fn dump_functions<'t>(
+        &mut self,
+        texts: impl Iterator<Item = &'t [u8]>,
+        compress: bool,
+    ) -> Vec<u8> {
+        let compressor = compress.then(|| self.compressor.get_or_insert_default());
+        let mut payload = Vec::new();
+        let mut encoder = Encoder::new(&mut payload, compressor).for_version(self.version);
+        texts.for_each(|text| sections::function(&mut encoder, text));
+        payload.extend_from_slice(&self.version.to_le_bytes());
+        let checksum = crc64(0, &payload);
+        payload.extend_from_slice(&checksum.to_le_bytes());
+        payload
+    }
+
     /// The same without version and checksum: the type byte and the value.
     #[must_use]
     pub fn value<'v>(&mut self, value: impl Into<Saved<'v>>, compress: bool) -> Vec<u8> {
@@ -108,6 +126,24 @@ pub fn restore(payload: &[u8], verify: bool, limits: &Limits) -> Result<Loaded, 
         }
         error.into()
     })
+}
+
+/// The sources of libraries in a payload of FUNCTION DUMP.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_functions(payload: &[u8], verify: bool) -> Result<Vec<Vec<u8>>, PayloadError> {
+    let (mut value, _) = opened(payload, verify).ok_or(PayloadError::BadVersionOrChecksum)?;
+    let mut texts = Vec::new();
+    while let [kind, rest @ ..] = value {
+        if *kind != opcode::FUNCTION {
+            return Err(PayloadError::BadFormat);
+        }
+        let mut input = Decoder::new(rest);
+        texts.push(input.string().map_err(LoadError::from)?);
+        value = &rest[rest.len() - input.left()..];
+    }
+    Ok(texts)
 }
 
 /// The payload without its version and checksum, and the version, if those are right.

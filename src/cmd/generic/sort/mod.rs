@@ -174,9 +174,10 @@ fn sort_ro(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 }
 
 fn sort_key(c: &mut KeysCtx<'_>, key: &[u8], mut options: Options<'_>) -> Outcome {
+    let scripted = c.db.is_scripted();
     let entry = c.db.fetch(key);
     if options.unsorted
-        && options.store.is_some()
+        && (options.store.is_some() || scripted)
         && entry.is_some_and(|entry| Type::of(entry) == Type::Set)
     {
         // A set has no order of its own. What is stored must be the same on every server.

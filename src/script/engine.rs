@@ -1,0 +1,334 @@
+//! Compiles and runs: an interpreter, and what its functions need beside Lua's stack.
+
+use super::api::{self, Args};
+use super::cjson::Settings;
+use super::library::Registered;
+use super::raw::{Done, Ended, Function, Host, Kept, Kind, Lua, Outcome, State};
+use super::{Caller, Targets, convert, random, sandbox};
+use crate::resp::{Reply, Resp};
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+
+/// Bytes that a state may grow to by what scripts do.
+const MEMORY_MAX: usize = 512 << 20;
+
+/// What our functions need beside the stack.
+#[derive(Default)]
+pub(super) struct Engine {
+    /// Room for the arguments of commands.
+    pub(super) args: Cell<Args>,
+    /// Room for what is encoded.
+    pub(super) buffer: Cell<Vec<u8>>,
+    /// The protocol that the script asked for.
+    pub(super) resp: Cell<Resp>,
+    /// Who gets what it changes.
+    pub(super) targets: Cell<Targets>,
+    /// The state of the random numbers.
+    pub(super) random: Cell<u64>,
+    /// The settings of `cjson`.
+    pub(super) json: Settings,
+    /// The table of globals, the guard before it, and `next`.
+    pub(super) globals: Cell<Option<Kept>>,
+    pub(super) globals_guard: Cell<Option<Kept>>,
+    pub(super) next: Cell<Option<Kept>>,
+    /// A library is being loaded.
+    pub(super) loading: Cell<bool>,
+    /// The functions of the library that is being loaded.
+    pub(super) registered: RefCell<Vec<Registered>>,
+}
+
+/// Code that is compiled.
+#[derive(Debug)]
+pub struct Source(pub(super) Kept);
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It goes on later.
+    Suspended,
+    /// To its end: [`Interpreter::finish`] answers it.
+    Done,
+}
+
+/// The error that a run ended with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Code and words.
+    pub words: String,
+    /// Where it arose: the chunk and the line.
+    pub place: Option<(String, i64)>,
+    /// A command failed, and its error was counted then.
+    pub counted: bool,
+}
+
+/// A Lua state that runs scripts, or functions.
+#[derive(Debug)]
+pub struct Interpreter {
+    state: State,
+    handler: Kept,
+    /// What a library finds for its globals while it is loaded.
+    loading: Option<Kept>,
+    /// Arguments of what is prepared.
+    arguments: usize,
+    ended: Ended,
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl Interpreter {
+    /// One for scripts, its random numbers from `seed`.
+    pub fn for_scripts(seed: u32) -> Self {
+        Self::new(seed, sandbox::prepare_scripts)
+    }
+
+    /// One for functions.
+    pub fn for_functions(seed: u32) -> Self {
+        let mut interpreter = Self::new(seed, sandbox::prepare_functions);
+        let loading = interpreter.state.with(|lua| {
+            sandbox::push_loading_globals(lua);
+            lua.keep()
+        });
+        interpreter.loading = Some(loading);
+        interpreter
+    }
+
+    fn new(seed: u32, prepare: Function) -> Self {
+        let engine = Engine { random: Cell::new(random::seeded(seed)), ..Engine::default() };
+        let state = State::new(Host::new(MEMORY_MAX, engine), prepare);
+        let handler = state.with(|lua| {
+            lua.push_function(handle_error);
+            lua.keep()
+        });
+        Self { state, handler, loading: None, arguments: 0, ended: Ended::Well }
+    }
+
+    /// Compiles source.
+    ///
+    /// # Errors
+    /// The compiler's words.
+    pub fn compile(&mut self, source: &[u8], name: &CStr) -> Result<Source, String> {
+        self.state.with(|lua| {
+            if source.first() == Some(&0x1b) {
+                return Err("precompiled code is not taken".to_owned());
+            }
+            collect_if_full(lua);
+            if lua.load(source, name) {
+                return Ok(Source(lua.keep()));
+            }
+            let words = String::from_utf8_lossy(lua.bytes(-1).unwrap_or_default()).into_owned();
+            lua.pop(1);
+            Err(words)
+        })
+    }
+
+    /// Forgets what was compiled.
+    pub fn forget(&mut self, source: Source) {
+        self.state.with(|lua| lua.let_go(source.0));
+    }
+
+    /// Prepares to run a script: its keys and arguments are globals.
+    pub fn prepare_script<'a>(
+        &mut self,
+        code: &Source,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) {
+        self.begin(0);
+        let handler = &self.handler;
+        self.state.with(|lua| {
+            lua.push_kept(handler);
+            lua.push_kept(&code.0);
+            lua.push_globals();
+            push_strings(lua, keys);
+            lua.set_field(-2, b"KEYS");
+            push_strings(lua, args);
+            lua.set_field(-2, b"ARGV");
+            lua.pop(1);
+        });
+    }
+
+    /// Prepares to call a function with keys and arguments.
+    pub fn prepare_function<'a>(
+        &mut self,
+        code: &Source,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) {
+        self.begin(2);
+        let handler = &self.handler;
+        self.state.with(|lua| {
+            lua.push_kept(handler);
+            lua.push_kept(&code.0);
+            push_strings(lua, keys);
+            push_strings(lua, args);
+        });
+    }
+
+    /// Runs what was prepared. It is watched if it is to be asked now and then whether it may go on.
+    pub fn run(&mut self, watched: bool, caller: &mut dyn Caller) -> Progress {
+        self.ended = self.state.start(self.arguments, watched, caller);
+        self.progress()
+    }
+
+    /// Runs the code of a library, which registers its functions. It is never suspended.
+    pub(super) fn run_library(
+        &mut self,
+        source: &Source,
+        caller: &mut dyn Caller,
+    ) -> (Vec<Registered>, Result<(), Failure>) {
+        self.begin(0);
+        let handler = &self.handler;
+        let loading =
+            self.loading.as_ref().expect("libraries are loaded by an interpreter of functions");
+        self.state.with(|lua| {
+            lua.push_kept(loading);
+            sandbox::read_globals_from(lua);
+            lua.push_kept(handler);
+            lua.push_kept(&source.0);
+        });
+        self.state.host().engine.loading.set(true);
+        self.run(true, caller);
+        self.state.host().engine.loading.set(false);
+        let result = match self.ended {
+            Ended::Well => Ok(()),
+            Ended::Badly => Err(self.state.with(failure)),
+            Ended::Suspended => unreachable!("who loads a library does not ask for it"),
+        };
+        self.state.with(|lua| {
+            lua.set_top(0);
+            lua.push_globals();
+            sandbox::read_globals_from(lua);
+        });
+        (self.state.host().engine.registered.take(), result)
+    }
+
+    fn begin(&mut self, arguments: usize) {
+        self.arguments = arguments;
+        let engine = &self.state.host().engine;
+        engine.resp.set(Resp::V2);
+        engine.targets.set(Targets::ALL);
+    }
+
+    /// Goes on with the run that was suspended.
+    pub fn go_on(&mut self, caller: &mut dyn Caller) -> Progress {
+        self.ended = self.state.go_on(caller);
+        self.progress()
+    }
+
+    fn progress(&self) -> Progress {
+        if self.ended == Ended::Suspended { Progress::Suspended } else { Progress::Done }
+    }
+
+    /// Answers what the run that ended gave.
+    ///
+    /// # Errors
+    /// It ended with one.
+    pub fn finish(&mut self, out: &mut Reply<'_>) -> Result<(), Failure> {
+        let told = self.state.host().engine.resp.get();
+        let ended = self.ended;
+        self.state.with(|lua| {
+            let result = match ended {
+                Ended::Well if is_error(lua) => Err(Failure { place: None, ..failure(lua) }),
+                Ended::Well => {
+                    convert::reply(lua, told, out);
+                    Ok(())
+                }
+                _ => Err(failure(lua)),
+            };
+            lua.set_top(0);
+            collect_if_full(lua);
+            result
+        })
+    }
+
+    /// Bytes of memory that the interpreter takes.
+    pub fn memory(&self) -> usize {
+        self.state.memory()
+    }
+}
+
+impl Lua {
+    /// Pushes the table of globals.
+    pub(super) fn push_globals(self) {
+        let engine = &self.host().engine;
+        let kept = engine.globals.take().expect("the state was prepared");
+        self.push_kept(&kept);
+        engine.globals.set(Some(kept));
+    }
+}
+
+/// Lua collects by its own measure, which knows no limit: what a script left behind must not be in the next one's way.
+fn collect_if_full(lua: Lua) {
+    if lua.host().room() < MEMORY_MAX / 2 {
+        lua.collect();
+    }
+}
+
+fn push_strings<'a>(lua: Lua, strings: impl ExactSizeIterator<Item = &'a [u8]>) {
+    lua.push_table(strings.len(), 0);
+    for (index, string) in (1..).zip(strings) {
+        lua.push(string);
+        lua.raw_set_at(-2, index);
+    }
+}
+
+/// Makes a table of every error: its words, and where it arose.
+fn handle_error(lua: Lua) -> Outcome {
+    let arose = lua.place(1).filter(|place| !place.is_c).or_else(|| lua.place(2));
+    let place = arose.map(|place| (place.source.to_vec(), place.line));
+    lua.set_top(1);
+    let guarded = lua.kind(1) == Kind::Table && sandbox::push_guarded(lua, 1);
+    if guarded || lua.kind(1) != Kind::Table {
+        let words = match lua.bytes(1) {
+            Some(words) => words.to_vec(),
+            None if lua.kind(1) == Kind::Boolean => lua.bool(1).to_string().into_bytes(),
+            None => lua.kind_name(1).as_bytes().to_vec(),
+        };
+        lua.set_top(0);
+        let words = if guarded { b"unknown error".to_vec() } else { words };
+        api::push_error(lua, &[b"ERR ", words.as_slice()].concat());
+    }
+    if let Some((source, line)) = place {
+        lua.push(&source);
+        lua.set_field(1, b"source");
+        lua.push_number(f64::from(line));
+        lua.set_field(1, b"line");
+    }
+    Ok(Done::Values(1))
+}
+
+/// Whether the topmost value is what errors are for scripts.
+fn is_error(lua: Lua) -> bool {
+    if lua.kind(-1) != Kind::Table {
+        return false;
+    }
+    lua.field(-1, b"err");
+    let is = lua.kind(-1) == Kind::String;
+    lua.pop(1);
+    is
+}
+
+/// The topmost value as the error that it is.
+fn failure(lua: Lua) -> Failure {
+    let text = |at: isize| String::from_utf8_lossy(lua.bytes(at).unwrap_or_default()).into_owned();
+    if lua.kind(-1) != Kind::Table {
+        return Failure { words: format!("ERR {}", text(-1)), place: None, counted: false };
+    }
+    lua.field(-1, b"err");
+    lua.field(-2, b"source");
+    lua.field(-3, b"line");
+    lua.field(-4, b"ignore_error_stats_update");
+    let words = match lua.kind(-4) {
+        Kind::String => text(-4),
+        _ => "ERR unknown error".to_owned(),
+    };
+    let line = (lua.kind(-2) == Kind::Number).then(|| lua.number(-2)).flatten();
+    let place = line.filter(|_| lua.kind(-3) == Kind::String).map(|line| (text(-3), line as i64));
+    let counted = lua.bool(-1);
+    lua.pop(4);
+    Failure { words, place, counted }
+}
