@@ -8,7 +8,7 @@ mod writes;
 pub use blocked::{BlockedClients, GaveUp};
 pub use tracking::{Spent, TrackingIndex};
 pub use watch::WatchIndex;
-pub use writes::Op;
+pub use writes::{Op, Receivers};
 
 use crate::client::ClientId;
 use crate::config::Undo;
@@ -188,13 +188,13 @@ impl Effects {
     /// A write to propagate.
     #[inline]
     pub fn push<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
-        self.writes.push(db, argv, false);
+        self.writes.push(db, argv, Receivers::ALL);
     }
 
     /// Something that replicas alone are told, for it changes no key.
     pub fn tell_replicas<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
         if self.replicated {
-            self.writes.push(db, argv, true);
+            self.writes.push(db, argv, Receivers::REPLICAS);
         }
     }
 
@@ -203,7 +203,7 @@ impl Effects {
     pub fn rewrite(&mut self, db: u32, argv: &[&[u8]]) {
         self.is_rewritten = true;
         if !argv.is_empty() {
-            self.rewritten.push(db, argv.iter().copied(), false);
+            self.rewritten.push(db, argv.iter().copied(), Receivers::ALL);
         }
     }
 
@@ -217,13 +217,9 @@ impl Effects {
         is_rewritten
     }
 
-    /// Of what was collected since there were so many writes, keeps what these take: 1 the log, 2 replicas.
-    pub fn keep_for(&mut self, from: usize, targets: u8) {
-        let taken =
-            (self.logged && targets & 1 != 0) || (!self.feeds.is_empty() && targets & 2 != 0);
-        if !taken {
-            self.writes.truncate(from);
-        }
+    /// What was collected since there were so many writes is for none but these.
+    pub fn keep_for(&mut self, from: usize, receivers: Receivers) {
+        self.writes.keep_for(from, receivers);
     }
 
     /// Forgets what was collected.
@@ -236,12 +232,12 @@ impl Effects {
     /// of one command are one transaction.
     pub fn deliver(&mut self, log: &mut dyn Feed, stream: Option<&mut dyn Feed>) {
         let Self { writes, feeds, .. } = self;
-        writes.feed(log, |op| !op.stream_only);
+        writes.feed(log, Receivers::LOG);
         if let Some(stream) = stream {
-            writes.feed(stream, |_| true);
+            writes.feed(stream, Receivers::REPLICAS);
         }
         for feed in feeds {
-            writes.feed(&mut **feed, |op| !op.stream_only);
+            writes.feed(&mut **feed, Receivers::LOG);
         }
         writes.clear();
     }

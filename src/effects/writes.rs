@@ -15,16 +15,34 @@ pub struct Op<'a> {
     pub db: u32,
     /// The command as a client would send it.
     pub request: &'a [u8],
-    /// It changes nothing, and concerns replicas alone.
-    pub stream_only: bool,
+    /// Who gets it.
+    pub to: Receivers,
+}
+
+/// Who gets a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receivers(pub u8);
+
+impl Receivers {
+    /// The log.
+    pub const LOG: Self = Self(1);
+    /// Replicas.
+    pub const REPLICAS: Self = Self(2);
+    /// Both.
+    pub const ALL: Self = Self(3);
+
+    /// Whether these are among them.
+    pub fn has(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
 }
 
 /// Writes in order.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     requests: Vec<u8>,
-    /// The database of each, where its request ends, and whether it is for replicas alone.
-    ends: Vec<(u32, usize, bool)>,
+    /// The database of each, where its request ends, and who gets it.
+    ends: Vec<(u32, usize, Receivers)>,
 }
 
 impl Writes {
@@ -38,16 +56,17 @@ impl Writes {
         &mut self,
         db: u32,
         argv: impl ExactSizeIterator<Item = &'a [u8]>,
-        stream_only: bool,
+        to: Receivers,
     ) {
         push_command(&mut self.requests, argv);
-        self.ends.push((db, self.requests.len(), stream_only));
+        self.ends.push((db, self.requests.len(), to));
     }
 
-    /// Forgets all but the first so many.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.ends.truncate(len);
-        self.requests.truncate(self.ends.last().map_or(0, |(_, end, _)| *end));
+    /// Those behind the first so many are for none but these.
+    pub(super) fn keep_for(&mut self, from: usize, receivers: Receivers) {
+        for (_, _, to) in &mut self.ends[from..] {
+            to.0 &= receivers.0;
+        }
     }
 
     /// Takes those of another.
@@ -55,22 +74,23 @@ impl Writes {
         let before = self.requests.len();
         self.requests.extend_from_slice(&other.requests);
         let ends = other.ends.iter();
-        self.ends.extend(ends.map(|(db, end, only)| (*db, before + end, *only)));
+        self.ends.extend(ends.map(|(db, end, to)| (*db, before + end, *to)));
         other.clear();
     }
 
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = Op<'_>> {
         let mut start = 0;
-        self.ends.iter().map(move |(db, end, stream_only)| {
+        self.ends.iter().map(move |(db, end, to)| {
             let request = &self.requests[start..*end];
             start = *end;
-            Op { db: *db, request, stream_only: *stream_only }
+            Op { db: *db, request, to: *to }
         })
     }
 
-    /// Hands those that are `wanted` to a feed; several of them are one transaction.
-    pub(super) fn feed(&self, feed: &mut dyn Feed, wanted: impl Fn(&Op<'_>) -> bool) {
+    /// Hands those that are for `receivers` to a feed; several of them are one transaction.
+    pub(super) fn feed(&self, feed: &mut dyn Feed, receivers: Receivers) {
+        let wanted = |op: &Op<'_>| op.to.has(receivers);
         let several = self.len() > 1 && self.iter().filter(&wanted).count() > 1;
         let mut last_db = None;
         for op in self.iter().filter(&wanted) {
@@ -82,7 +102,7 @@ impl Writes {
             last_db = Some(op.db);
         }
         if let Some(db) = last_db.filter(|_| several) {
-            feed.feed(Op { db, request: b"*1\r\n$4\r\nEXEC\r\n", stream_only: false });
+            feed.feed(Op { db, request: b"*1\r\n$4\r\nEXEC\r\n", to: receivers });
         }
     }
 

@@ -5,7 +5,7 @@ use crate::client::{ClientId, Kind};
 use crate::config::Guard;
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
-use crate::spec::{CommandId, Spec, flag};
+use crate::spec::{CommandFlags, CommandId, Spec, flag};
 
 /// Lets a command through, or says why not.
 ///
@@ -36,7 +36,8 @@ pub fn check(
         log_failing(s, id, spec)?;
     }
     if s.config.min_replicas_to_write > 0 {
-        followed(s, spec)?;
+        let writes = flags_with_queued(s, id, spec).has(flag::WRITE);
+        followed(s, writes)?;
     }
     if !s.repl.is_primary() {
         of_replica(s, id, spec)?;
@@ -50,11 +51,17 @@ pub fn check(
     loaded(s, id, spec)
 }
 
+/// A command's flags; EXEC has those of the commands it runs, too.
+fn flags_with_queued(s: &mut Server, id: ClientId, spec: &Spec) -> CommandFlags {
+    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    queued.map_or(spec.flags, |transaction| spec.flags | transaction.flags())
+}
+
 /// With `min-replicas-to-write` nothing is written that too few replicas would have soon.
 #[cold]
-fn followed(s: &Server, spec: &Spec) -> Result<(), CmdError> {
+fn followed(s: &Server, writes: bool) -> Result<(), CmdError> {
     let (least, lag) = (s.config.min_replicas_to_write, s.config.min_replicas_max_lag);
-    if lag == 0 || !spec.flags.has(flag::WRITE) || !s.repl.is_primary() {
+    if lag == 0 || !writes || !s.repl.is_primary() {
         return Ok(());
     }
     if s.repl.replicas.good(lag, s.now_ms()) >= least as usize {
@@ -115,9 +122,7 @@ fn of_replica(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError>
     if !s.config.replica_read_only {
         return Ok(());
     }
-    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
-    let flags = queued.map_or(spec.flags, |transaction| spec.flags | transaction.flags());
-    if !flags.has(flag::WRITE) {
+    if !flags_with_queued(s, id, spec).has(flag::WRITE) {
         return Ok(());
     }
     Err(READ_ONLY)
@@ -186,7 +191,7 @@ pub(super) fn may_write(s: &mut Server) -> Result<(), CmdError> {
         return Err(READ_ONLY);
     }
     if s.config.min_replicas_to_write > 0 {
-        followed(s, &WRITING)?;
+        followed(s, true)?;
     }
     saved(s, &WRITING)?;
     if s.persist.aof.refuses {

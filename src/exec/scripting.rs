@@ -11,7 +11,7 @@
 use super::{call, clients, evict, gate, limits, multi, notable, settle, tracking};
 use crate::client::{ClientId, ReplyMode, Wait};
 use crate::cmd::{DONE, Flow, Outcome};
-use crate::effects::Action;
+use crate::effects::{Action, Receivers};
 use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError, Out};
 use crate::script::{
@@ -287,7 +287,7 @@ impl Caller for ServerCaller<'_> {
             running.wrote = true;
         }
         if how.targets != Targets::ALL {
-            s.effects.keep_for(collected, how.targets.0);
+            s.effects.keep_for(collected, Receivers(how.targets.0));
         }
         let out = &mut s.clients.running(*id).out;
         if out.is_one_piece() {
@@ -389,12 +389,14 @@ fn check(s: &mut Server, command: CommandId, argv: &Argv<'_>) -> Result<(), CmdE
         if read_only {
             return Err(CmdError::Msg("Write commands are not allowed from read-only scripts."));
         }
-        gate::may_write(s)?;
+        // What was begun is not left half done.
+        if !s.scripting.running.as_ref().is_some_and(|running| running.wrote) {
+            gate::may_write(s)?;
+        }
     }
     if gate::is_stale(s) && !spec.flags.has(flag::STALE) {
         return Err(CmdError::Msg("Can not execute the command on a stale replica"));
     }
-    // What was begun is not left half done.
     let exempt = |running: &Running| running.wrote || running.flags.has(flags::ALLOW_OOM);
     let exempt = s.scripting.running.as_ref().is_some_and(exempt);
     if spec.flags.has(flag::DENYOOM) && !exempt && !evict::may_grow(s) {

@@ -125,6 +125,8 @@ fn run(lua: Lua) -> bool {
                 false
             }
             Ok(()) => {
+                // As many as there may have been take the room of the reply.
+                lua.set_top(0);
                 let how = How { resp: engine.resp.get(), targets: engine.targets.get() };
                 let argv = Argv::new(&args.bytes, &args.spans);
                 lua.with_caller(|caller| match caller.call(&argv, how) {

@@ -309,6 +309,7 @@ fn populate(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
         _ => Some(args.int_in(0, s.config.proto_max_bulk_len as i64, positive)? as usize),
     };
     let db = s.clients.running(id).db;
+    let dirty = s.keyspace.shared.dirty;
     for n in 0..count {
         let key = format!("{prefix}:{n}");
         let mut value = format!("value:{n}").into_bytes();
@@ -320,6 +321,8 @@ fn populate(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
             db.set_string(key.as_bytes(), &value, None, Event::string("set"));
         }
     }
+    // It counts as no change, so that replicas and the append-only file get nothing of it.
+    s.keyspace.shared.dirty = dirty;
     s.reply(id).ok();
     DONE
 }

@@ -222,10 +222,7 @@ fn propagate(
 ) {
     let compares = options.condition.is_some_and(Condition::compares);
     if let Deadline::At(at) = deadline {
-        let absolute = matches!(options.ttl, Some(Ttl::PxAt(_)));
-        if !absolute || compares {
-            propagate_with_deadline(c, key, value, at);
-        }
+        propagate_with_deadline(c, key, value, at);
         return;
     }
     if !options.get && !compares {

@@ -211,7 +211,9 @@ fn failed(s: &mut Server, argv: &Argv<'_>, text: &str) {
          '{name}'"
     );
     s.stats.unexpected_errors += 1;
-    if s.config.propagation_error_behavior != PropagationError::Ignore {
+    // What a replica's own clients wrote may well be in the way.
+    let minds = s.config.propagation_error_behavior != PropagationError::Ignore;
+    if minds && s.config.replica_read_only {
         tracing::warn!("This server ends: propagation-error-behavior does not let it go on so.");
         s.effects.act(Action::Exit(1));
     }
