@@ -117,7 +117,8 @@ pub(super) fn run(
         s.effects.act(Action::GoOnWithScript);
         return Ok(Flow::Await);
     }
-    finish(s, id, interpreter, stage.out)
+    let command = call::find(&s.commands, argv)?;
+    finish(s, id, command, interpreter, stage.out)
 }
 
 /// Goes on with the script that is suspended; whether it is again.
@@ -161,7 +162,7 @@ fn end_suspended(s: &mut Server, id: ClientId, suspended: Suspended) {
     let began = s.scripting.running.as_ref().map_or(s.last_tick, |running| running.began);
     let session = s.clients.running(id);
     let mark = session.out.len();
-    let outcome = finish(s, id, interpreter, stage.out);
+    let outcome = finish(s, id, command, interpreter, stage.out);
     let (buf, spans) = super::turn::pack(&argv);
     let argv = Argv::new(&buf, &spans);
     let nanos = s.timer.nanos(s.timer.now().wrapping_sub(began));
@@ -198,6 +199,7 @@ fn wake(s: &mut Server, id: ClientId) {
 fn finish(
     s: &mut Server,
     id: ClientId,
+    command: CommandId,
     mut interpreter: Box<Interpreter>,
     mut spare: Out,
 ) -> Outcome {
@@ -221,6 +223,8 @@ fn finish(
     if !failure.counted {
         return Err(error);
     }
+    // The error was counted when the script's command failed; that this one failed with it was not.
+    s.stats.command(command).failed += 1;
     s.reply(id).error(&error);
     DONE
 }

@@ -238,10 +238,11 @@ fn error_reply(lua: Lua) -> Outcome {
         return Ok(Done::Values(1));
     }
     let words = lua.bytes(1).unwrap_or_default();
-    // Who gives a code gives it as it is sent.
-    match words.strip_prefix(b"-") {
-        Some(coded) => push_error(lua, coded),
-        None => push_error(lua, &[b"ERR ", words].concat()),
+    // The first of several words is the code; it may be given as it is sent.
+    let words = words.strip_prefix(b"-").unwrap_or(words);
+    match words.contains(&b' ') {
+        true => push_error(lua, words),
+        false => push_error(lua, &[b"ERR ", words].concat()),
     }
     Ok(Done::Values(1))
 }

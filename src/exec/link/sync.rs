@@ -78,11 +78,11 @@ fn make_way(s: &mut Server, staged: bool) {
     }
     if staged {
         s.persist.loading.staged = Some(Staged::new(s.keyspace.len(), s.limits.seed));
-        return;
+    } else {
+        part_with_history(s);
+        tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
+        empty(s);
     }
-    part_with_history(s);
-    tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
-    empty(s);
     tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
 }
 
