@@ -25,7 +25,7 @@
 //!
 //! # Invariants
 //! 1. Ids ascend strictly, within a chunk and from one to the next.
-//! 2. No chunk is empty, and none has more than [`CHUNK_MAX`] items.
+//! 2. No chunk is empty, and none has more than `CHUNK_MAX` items.
 //! 3. `first` is the id of the chunk's first item.
 //! 4. `len` is the sum of the chunks' lengths.
 
