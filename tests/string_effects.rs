@@ -12,7 +12,7 @@ fn set_propagates_deadlines_and_no_get() {
             ("SET k w", "set", "SET k w"),
             ("SET k v EX 10", "set expire", "SET k v PXAT 1700000010000"),
             ("SET k v PX 10 XX GET", "set expire", "SET k v PXAT 1700000000010"),
-            ("SET k v PXAT 1700000000020 XX", "set expire", "SET k v PXAT 1700000000020 XX"),
+            ("SET k v PXAT 1700000000020 XX", "set expire", "SET k v PXAT 1700000000020"),
             ("SET k v KEEPTTL", "set", "SET k v KEEPTTL"),
             ("SET k v GET KEEPTTL", "set", "SET k v KEEPTTL"),
             ("SET k v XX GET", "set", "SET k v XX"),
