@@ -359,3 +359,22 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: a group needs fewer bytes than a consumer.
+#[test]
+fn a_small_group_may_be_the_last_of_a_file() {
+    let stream = b"\x15\0\0\0\0\0\0\0\x01\x01\x01\x01\x01\x01\x01\x05\0\0\0";
+    let file = [write::magic(11).as_bytes(), stream, &[opcode::END], &[0; 8]].concat();
+    let limits = Config::default().limits(Seed::new(1, 2));
+    for size in [1, file.len()] {
+        let mut reader = Reader::new(Some(file.len() as u64));
+        let mut keys = 0;
+        for piece in file.chunks(size) {
+            reader.feed(piece);
+            while let Some(found) = reader.next(&limits).unwrap() {
+                keys += usize::from(matches!(found.item, Item::Key(_)));
+            }
+        }
+        assert_eq!(keys, 1, "in pieces of {size}");
+    }
+}

@@ -8,7 +8,8 @@ use crate::types::stream::{Facts, Group, Id, Pending, Stream};
 
 /// Bytes of an id in a string of its own,
 const ID_LEN: usize = 16;
-/// and of what pends, and of a consumer, at least.
+/// and of a group, of what pends, and of a consumer, at least.
+const GROUP_LEAST: usize = 1 + 2 + 1 + 1;
 const PENDING_LEAST: usize = ID_LEN + 8 + 1;
 const CONSUMER_LEAST: usize = 1 + 8 + 1;
 
@@ -44,7 +45,7 @@ pub(super) fn stream(source: &mut Source<'_, '_>, form: Form) -> Result<Stream, 
     if stream.facts().len != len {
         return Err(source.corrupt("another number of entries than the stream says"));
     }
-    for _ in 0..source.count(CONSUMER_LEAST)? {
+    for _ in 0..source.count(GROUP_LEAST)? {
         let name = source.text()?;
         let last_id = id(source)?;
         let read = match form.facts {
