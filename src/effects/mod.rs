@@ -5,10 +5,11 @@ mod tracking;
 mod watch;
 mod writes;
 
+pub use crate::script::Targets;
 pub use blocked::{BlockedClients, GaveUp};
 pub use tracking::{Spent, TrackingIndex};
 pub use watch::WatchIndex;
-pub use writes::{Op, Receivers};
+pub use writes::Op;
 
 use crate::client::ClientId;
 use crate::config::Undo;
@@ -188,13 +189,13 @@ impl Effects {
     /// A write to propagate.
     #[inline]
     pub fn push<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
-        self.writes.push(db, argv, Receivers::ALL);
+        self.writes.push(db, argv, Targets::ALL);
     }
 
     /// Something that replicas alone are told, for it changes no key.
     pub fn tell_replicas<'a>(&mut self, db: u32, argv: impl ExactSizeIterator<Item = &'a [u8]>) {
         if self.replicated {
-            self.writes.push(db, argv, Receivers::REPLICAS);
+            self.writes.push(db, argv, Targets::REPLICA);
         }
     }
 
@@ -203,7 +204,7 @@ impl Effects {
     pub fn rewrite(&mut self, db: u32, argv: &[&[u8]]) {
         self.is_rewritten = true;
         if !argv.is_empty() {
-            self.rewritten.push(db, argv.iter().copied(), Receivers::ALL);
+            self.rewritten.push(db, argv.iter().copied(), Targets::ALL);
         }
     }
 
@@ -218,8 +219,8 @@ impl Effects {
     }
 
     /// What was collected since there were so many writes is for none but these.
-    pub fn keep_for(&mut self, from: usize, receivers: Receivers) {
-        self.writes.keep_for(from, receivers);
+    pub fn keep_for(&mut self, from: usize, targets: Targets) {
+        self.writes.keep_for(from, targets);
     }
 
     /// Forgets what was collected.
@@ -232,12 +233,12 @@ impl Effects {
     /// of one command are one transaction.
     pub fn deliver(&mut self, log: &mut dyn Feed, stream: Option<&mut dyn Feed>) {
         let Self { writes, feeds, .. } = self;
-        writes.feed(log, Receivers::LOG);
+        writes.feed(log, Targets::AOF);
         if let Some(stream) = stream {
-            writes.feed(stream, Receivers::REPLICAS);
+            writes.feed(stream, Targets::REPLICA);
         }
         for feed in feeds {
-            writes.feed(&mut **feed, Receivers::LOG);
+            writes.feed(&mut **feed, Targets::AOF);
         }
         writes.clear();
     }

@@ -2,6 +2,7 @@
 
 use super::Feed;
 use crate::resp::request::push_command;
+use crate::script::Targets;
 
 /// Room that is kept from command to command, bytes.
 const KEPT: usize = 64 * 1024;
@@ -16,25 +17,7 @@ pub struct Op<'a> {
     /// The command as a client would send it.
     pub request: &'a [u8],
     /// Who gets it.
-    pub to: Receivers,
-}
-
-/// Who gets a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receivers(pub u8);
-
-impl Receivers {
-    /// The log.
-    pub const LOG: Self = Self(1);
-    /// Replicas.
-    pub const REPLICAS: Self = Self(2);
-    /// Both.
-    pub const ALL: Self = Self(3);
-
-    /// Whether these are among them.
-    pub fn has(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
+    pub to: Targets,
 }
 
 /// Writes in order.
@@ -42,7 +25,7 @@ impl Receivers {
 pub(super) struct Writes {
     requests: Vec<u8>,
     /// The database of each, where its request ends, and who gets it.
-    ends: Vec<(u32, usize, Receivers)>,
+    ends: Vec<(u32, usize, Targets)>,
 }
 
 impl Writes {
@@ -56,16 +39,16 @@ impl Writes {
         &mut self,
         db: u32,
         argv: impl ExactSizeIterator<Item = &'a [u8]>,
-        to: Receivers,
+        to: Targets,
     ) {
         push_command(&mut self.requests, argv);
         self.ends.push((db, self.requests.len(), to));
     }
 
     /// Those behind the first so many are for none but these.
-    pub(super) fn keep_for(&mut self, from: usize, receivers: Receivers) {
+    pub(super) fn keep_for(&mut self, from: usize, targets: Targets) {
         for (_, _, to) in &mut self.ends[from..] {
-            to.0 &= receivers.0;
+            to.0 &= targets.0;
         }
     }
 
@@ -88,9 +71,9 @@ impl Writes {
         })
     }
 
-    /// Hands those that are for `receivers` to a feed; several of them are one transaction.
-    pub(super) fn feed(&self, feed: &mut dyn Feed, receivers: Receivers) {
-        let wanted = |op: &Op<'_>| op.to.has(receivers);
+    /// Hands those that are for `targets` to a feed; several of them are one transaction.
+    pub(super) fn feed(&self, feed: &mut dyn Feed, targets: Targets) {
+        let wanted = |op: &Op<'_>| op.to.has(targets);
         let several = self.len() > 1 && self.iter().filter(&wanted).count() > 1;
         let mut last_db = None;
         for op in self.iter().filter(&wanted) {
@@ -102,7 +85,7 @@ impl Writes {
             last_db = Some(op.db);
         }
         if let Some(db) = last_db.filter(|_| several) {
-            feed.feed(Op { db, request: b"*1\r\n$4\r\nEXEC\r\n", to: receivers });
+            feed.feed(Op { db, request: b"*1\r\n$4\r\nEXEC\r\n", to: targets });
         }
     }
 

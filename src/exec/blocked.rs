@@ -116,7 +116,9 @@ pub fn serve(s: &mut Server) {
 /// The type of the collection at a key, and the number of its elements, where that says anything.
 fn holds(s: &Server, db: u32, key: &[u8]) -> Option<(Type, usize)> {
     let entry = s.keyspace.database(db).peek(key)?;
-    if entry.deadline().is_some_and(|at| at <= s.now_ms()) {
+    // One whose time is over is removed by whoever looks for it, unless it is to be kept.
+    let over = entry.deadline().is_some_and(|at| at <= s.now_ms());
+    if over && s.keyspace.shared.keeps_expired() {
         return None;
     }
     match Type::of(entry) {

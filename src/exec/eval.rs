@@ -224,6 +224,9 @@ static SUBCOMMANDS: &[Command] = &[
     },
 ];
 
+/// A SHA-1 is that of no script there is.
+const UNKNOWN: CmdError = CmdError::code("NOSCRIPT No matching script. Please use EVAL.");
+
 fn eval(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     eval_text(s, id, argv, false)
 }
@@ -253,7 +256,6 @@ fn eval_text(s: &mut Server, id: ClientId, argv: &Argv<'_>, read_only: bool) -> 
 }
 
 fn eval_known(s: &mut Server, id: ClientId, argv: &Argv<'_>, read_only: bool) -> Outcome {
-    const UNKNOWN: CmdError = CmdError::code("NOSCRIPT No matching script. Please use EVAL.");
     scripting::tell_monitors(s, id, argv);
     scripting::keys(argv, CmdError::NotInteger)?;
     let sha = Sha::named(&argv[1]).ok_or(UNKNOWN)?;
@@ -373,7 +375,6 @@ fn debug(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
 }
 
 fn show(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
-    const UNKNOWN: CmdError = CmdError::code("NOSCRIPT No matching script. Please use EVAL.");
     let sha = Sha::named(&argv[2]).ok_or(UNKNOWN)?;
     let text = s.scripting.cache.get(&sha).ok_or(UNKNOWN)?.text.clone();
     s.reply(id).bulk(&text);

@@ -5,8 +5,8 @@
 //! it is left to the next command, or to the periodic work. Values that take long to free are freed
 //! elsewhere, and count as gone from when they are evicted.
 
-use super::{evict_clients, multi, notable, settle, tracking};
-use crate::client::{ClientId, Kind};
+use super::{evict_clients, gate, notable, settle, tracking};
+use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Keeper, Wanted};
 use crate::resp::CmdError;
@@ -104,22 +104,16 @@ pub fn slice(s: &mut Server) -> bool {
     if rests(s) {
         return false;
     }
-    let room = make_room(s, SLICE_NANOS);
-    settle::settle(s, None);
-    tracking::end_turn(s, None);
-    room == Room::Coming
+    make_room(s, SLICE_NANOS) == Room::Coming
 }
 
 #[cold]
 fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    let session = s.clients.running(id);
-    // What a primary sends has to be followed.
-    if session.kind == Kind::Primary {
-        return Ok(());
+    if gate::flags_with_queued(s, id, spec).has(flag::DENYOOM) {
+        Err(OUT_OF_MEMORY)
+    } else {
+        Ok(())
     }
-    let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
-    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
-    if flags.has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
 }
 
 fn has_room(s: &mut Server) {
@@ -139,6 +133,9 @@ fn make_room(s: &mut Server, nanos: u64) -> Room {
     if s.effects.is_feeding() {
         propagate(s, recorded);
     }
+    // Who is told of it is told before the command that needed the room is answered.
+    settle::settle(s, None);
+    tracking::end_turn(s, None);
     notable::lasted(s, "eviction-cycle", began);
     if room == Room::Enough {
         has_room(s);

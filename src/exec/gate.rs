@@ -52,7 +52,7 @@ pub fn check(
 }
 
 /// A command's flags; EXEC has those of the commands it runs, too.
-fn flags_with_queued(s: &mut Server, id: ClientId, spec: &Spec) -> CommandFlags {
+pub(super) fn flags_with_queued(s: &mut Server, id: ClientId, spec: &Spec) -> CommandFlags {
     let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
     queued.map_or(spec.flags, |transaction| spec.flags | transaction.flags())
 }
@@ -194,13 +194,13 @@ pub(super) fn may_write(s: &mut Server) -> Result<(), CmdError> {
         followed(s, true)?;
     }
     saved(s, &WRITING)?;
-    if s.persist.aof.refuses {
-        let why = s.persist.aof.refusal();
-        return Err(CmdError::Full(
-            format!("MISCONF Errors writing to the AOF file: {why}").into(),
-        ));
-    }
-    Ok(())
+    if s.persist.aof.refuses { Err(log_fails(s)) } else { Ok(()) }
+}
+
+/// What is answered while the append-only file cannot be written.
+fn log_fails(s: &Server) -> CmdError {
+    let why = s.persist.aof.refusal();
+    CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into())
 }
 
 /// Stands for whatever a script writes with.
@@ -210,14 +210,10 @@ const WRITING: Spec = Spec { flags: flag::WRITE, ..Spec::NEW };
 /// who look after the server by it.
 #[cold]
 fn log_failing(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    let session = s.clients.running(id);
-    let queued = session.transaction.as_ref().filter(|_| multi::is_exec(spec));
-    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
-    if !flags.has(flag::WRITE) && spec.name != "ping" {
+    if !flags_with_queued(s, id, spec).has(flag::WRITE) && spec.name != "ping" {
         return Ok(());
     }
-    let why = s.persist.aof.refusal();
-    Err(CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into()))
+    Err(log_fails(s))
 }
 
 /// DEBUG and MODULE run only where the configuration allows them.

@@ -6,13 +6,17 @@ use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{CommandId, Spec, flag, keys_of};
 use crate::stats::hotkeys::Keys;
-use crate::stats::{LogKind, Ran};
+use crate::stats::{LogKind, Ran, Stats};
 use rand::Rng;
 
 /// A command took longer than one of the bounds.
 #[cold]
 pub fn took_long(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, nanos: u64) {
     let flags = s.commands.row(command).spec.flags;
+    let now_ms = s.now_ms();
+    if let Some((stats, keys, draw)) = hotkeys(s, id, command, argv) {
+        stats.hotkeys.took(nanos, keys, now_ms, draw);
+    }
     // What a script runs is the script's.
     if s.scripting.is_running() && !flags.has(flag::COMPOSITE) {
         return;
@@ -21,15 +25,6 @@ pub fn took_long(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'
         log(s, id, command, argv, LogKind::Slow, nanos / 1000);
     }
     note_latency(s, if flags.has(flag::FAST) { "fast-command" } else { "command" }, nanos);
-    // What runs inside it is seen by itself.
-    if s.stats.hotkeys.is_on() && !flags.has(flag::COMPOSITE) {
-        end_overdue_hotkeys(s);
-        let (now_ms, draw) = (s.now_ms(), s.rng.next_u64());
-        let Server { stats, commands, clients, .. } = s;
-        let db = clients.running(id).db;
-        let keys = || Keys { db, keys: names_of(commands.row(command).spec, argv) };
-        stats.hotkeys.took(nanos, keys, now_ms, draw);
-    }
 }
 
 /// A command's request and reply are together larger than one of the bounds.
@@ -42,22 +37,27 @@ pub fn was_large(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'
     if reply >= s.stats.watch.reply_bytes {
         log(s, id, command, argv, LogKind::LargeReply, reply as u64);
     }
-    if s.stats.hotkeys.runs() && !s.commands.row(command).spec.flags.has(flag::COMPOSITE) {
-        let draw = s.rng.next_u64();
-        let Server { stats, commands, clients, .. } = s;
-        let db = clients.running(id).db;
-        let keys = || Keys { db, keys: names_of(commands.row(command).spec, argv) };
+    if let Some((stats, keys, draw)) = hotkeys(s, id, command, argv) {
         stats.hotkeys.moved((request + reply) as u64, keys, draw);
     }
 }
 
-/// Ends HOTKEYS' session if its time is over.
-pub fn end_overdue_hotkeys(s: &mut Server) {
-    let now_ms = s.now_ms();
-    let cpu = s.facts.figures.cpu;
-    if s.stats.hotkeys.end(now_ms, true, || cpu().process) {
-        s.stats.follow_watch(&s.config);
+/// Where hot keys are looked for: what counts them, the keys of a command, and a random number. Nothing of a command that runs
+/// others, which are seen by themselves.
+fn hotkeys<'a>(
+    s: &'a mut Server,
+    id: ClientId,
+    command: CommandId,
+    argv: &'a Argv<'_>,
+) -> Option<(&'a mut Stats, impl Fn() -> Keys<'a>, u64)> {
+    let spec = s.commands.row(command).spec;
+    if !s.stats.hotkeys.is_on() || spec.flags.has(flag::COMPOSITE) {
+        return None;
     }
+    let (now_ms, cpu) = (s.now_ms(), s.facts.figures.cpu);
+    s.stats.end_hotkeys(&s.config, now_ms, true, || cpu().process);
+    let (db, draw) = (s.clients.running(id).db, s.rng.next_u64());
+    Some((&mut s.stats, move || Keys { db, keys: names_of(spec, argv) }, draw))
 }
 
 /// The keys that a command names.

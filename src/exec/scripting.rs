@@ -11,7 +11,7 @@
 use super::{call, clients, evict, gate, limits, multi, notable, settle, tracking};
 use crate::client::{ClientId, ReplyMode, Wait};
 use crate::cmd::{DONE, Flow, Outcome};
-use crate::effects::{Action, Receivers};
+use crate::effects::Action;
 use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError, Out};
 use crate::script::{
@@ -117,8 +117,12 @@ pub(super) fn run(
         s.effects.act(Action::GoOnWithScript);
         return Ok(Flow::Await);
     }
-    let command = call::find(&s.commands, argv)?;
-    finish(s, id, command, interpreter, stage.out)
+    let (outcome, counted) = finish(s, id, interpreter, stage.out);
+    if counted {
+        let command = call::find(&s.commands, argv)?;
+        s.stats.command(command).failed += 1;
+    }
+    outcome
 }
 
 /// Goes on with the script that is suspended; whether it is again.
@@ -162,7 +166,8 @@ fn end_suspended(s: &mut Server, id: ClientId, suspended: Suspended) {
     let began = s.scripting.running.as_ref().map_or(s.last_tick, |running| running.began);
     let session = s.clients.running(id);
     let mark = session.out.len();
-    let outcome = finish(s, id, command, interpreter, stage.out);
+    let (outcome, counted) = finish(s, id, interpreter, stage.out);
+    s.stats.command(command).failed += u64::from(counted);
     let (buf, spans) = super::turn::pack(&argv);
     let argv = Argv::new(&buf, &spans);
     let nanos = s.timer.nanos(s.timer.now().wrapping_sub(began));
@@ -195,14 +200,14 @@ fn wake(s: &mut Server, id: ClientId) {
     limits::end_turn(s, id);
 }
 
-/// What ran has ended: answers what it gave.
+/// What ran has ended: answers what it gave. Whether that is an error which was counted already, when a command of
+/// it failed; that the command which ran it failed with that was not.
 fn finish(
     s: &mut Server,
     id: ClientId,
-    command: CommandId,
     mut interpreter: Box<Interpreter>,
     mut spare: Out,
-) -> Outcome {
+) -> (Outcome, bool) {
     let running = s.scripting.running.take();
     let result = interpreter.finish(&mut s.reply(id));
     let kind = running.as_ref().map_or(Kind::Script, |running| running.name.kind());
@@ -212,7 +217,7 @@ fn finish(
     }
     spare.truncate(0);
     s.scripting.spare = spare;
-    let Err(failure) = result else { return DONE };
+    let Err(failure) = result else { return (DONE, false) };
     let words = match (&failure.place, running) {
         (Some((source, line)), Some(running)) => {
             format!("{} script: {}, on {source}:{line}.", failure.words, running.name.text())
@@ -221,12 +226,10 @@ fn finish(
     };
     let error = CmdError::Full(words.into());
     if !failure.counted {
-        return Err(error);
+        return (Err(error), false);
     }
-    // The error was counted when the script's command failed; that this one failed with it was not.
-    s.stats.command(command).failed += 1;
     s.reply(id).error(&error);
-    DONE
+    (DONE, true)
 }
 
 /// While a script is suspended only what looks after that may run.
@@ -291,7 +294,7 @@ impl Caller for ServerCaller<'_> {
             running.wrote = true;
         }
         if how.targets != Targets::ALL {
-            s.effects.keep_for(collected, Receivers(how.targets.0));
+            s.effects.keep_for(collected, how.targets);
         }
         let out = &mut s.clients.running(*id).out;
         if out.is_one_piece() {

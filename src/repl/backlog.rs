@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn feed(backlog: &mut Backlog, db: u32, request: &[u8]) {
-        backlog.feed(Op { db, request, to: crate::effects::Receivers::ALL });
+        backlog.feed(Op { db, request, to: crate::effects::Targets::ALL });
     }
 
     #[test]

@@ -254,10 +254,7 @@ impl Interpreter {
 impl Lua {
     /// Pushes the table of globals.
     pub(super) fn push_globals(self) {
-        let engine = &self.host().engine;
-        let kept = engine.globals.take().expect("the state was prepared");
-        self.push_kept(&kept);
-        engine.globals.set(Some(kept));
+        assert!(self.push_kept_in(&self.host().engine.globals), "the state was prepared");
     }
 }
 

@@ -55,15 +55,11 @@ fn next(lua: Lua) -> Outcome {
 fn pairs(lua: Lua) -> Outcome {
     lua.table_argument(1)?;
     let engine = &lua.host().engine;
-    let kept = match engine.next.take() {
-        Some(kept) => kept,
-        None => {
-            lua.push_globals_next();
-            lua.keep()
-        }
-    };
-    lua.push_kept(&kept);
-    engine.next.set(Some(kept));
+    if !lua.push_kept_in(&engine.next) {
+        lua.push_globals_next();
+        lua.push_copy(-1);
+        engine.next.set(Some(lua.keep()));
+    }
     lua.push_copy(1);
     lua.push_nil();
     Ok(Done::Values(3))
@@ -72,10 +68,9 @@ fn pairs(lua: Lua) -> Outcome {
 impl Lua {
     /// Pushes the `next` of this module.
     fn push_globals_next(self) {
-        let engine = &self.host().engine;
-        let Some(kept) = engine.globals.take() else { return self.push_nil() };
-        self.push_kept(&kept);
-        engine.globals.set(Some(kept));
+        if !self.push_kept_in(&self.host().engine.globals) {
+            return self.push_nil();
+        }
         self.field(-1, b"next");
         self.remove(-2);
     }

@@ -52,7 +52,7 @@ pub struct How {
     pub targets: Targets,
 }
 
-/// Who gets what a script changes: `redis.set_repl`.
+/// Who gets a write: of a script's it says so with `redis.set_repl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Targets(pub u8);
 
@@ -65,6 +65,11 @@ impl Targets {
     pub const REPLICA: Self = Self(2);
     /// Both.
     pub const ALL: Self = Self(3);
+
+    /// Whether one of these is among them.
+    pub fn has(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
 }
 
 /// What follows from a look at the time.

@@ -243,13 +243,8 @@ fn refuse_missing(lua: Lua) -> Outcome {
 impl Lua {
     /// Pushes the guard of the globals.
     fn push_globals_guard(self) {
-        let engine = &self.host().engine;
-        match engine.globals_guard.take() {
-            Some(kept) => {
-                self.push_kept(&kept);
-                engine.globals_guard.set(Some(kept));
-            }
-            None => self.push_copy(GLOBALS),
+        if !self.push_kept_in(&self.host().engine.globals_guard) {
+            self.push_copy(GLOBALS);
         }
     }
 

@@ -132,6 +132,22 @@ impl Stats {
         self.hotkeys.follow(&mut self.watch);
     }
 
+    /// Ends the session of hot keys, or, if `overdue`, only one whose time is over; whether there was one. `cpu_seconds` tells
+    /// the process's system and user time.
+    pub fn end_hotkeys(
+        &mut self,
+        config: &Config,
+        now_ms: u64,
+        overdue: bool,
+        cpu_seconds: impl Fn() -> (f64, f64),
+    ) -> bool {
+        let ended = self.hotkeys.end(now_ms, overdue, cpu_seconds);
+        if ended {
+            self.follow_watch(config);
+        }
+        ended
+    }
+
     /// CONFIG RESETSTAT.
     pub fn reset(&mut self) {
         let old = std::mem::take(self);

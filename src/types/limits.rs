@@ -37,3 +37,26 @@ pub struct Limits {
     /// The seed of the tables that hold large sets, hashes and sorted sets.
     pub seed: Seed,
 }
+
+#[cfg(test)]
+impl Limits {
+    /// Redis's own thresholds, for tests that are about one of them.
+    pub(super) fn usual() -> Self {
+        Self {
+            list_max_listpack_size: -2,
+            list_compress_depth: 0,
+            list_packed_threshold: None,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            hash_max_listpack_entries: 128,
+            hash_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            hll_sparse_max_bytes: 3000,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
+            seed: Seed::new(1, 2),
+        }
+    }
+}

@@ -164,8 +164,7 @@ fn metrics(args: &mut Args<'_>) -> Result<(bool, bool), CmdError> {
 
 fn stop(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     let (now_ms, cpu) = (s.now_ms(), s.facts.figures.cpu);
-    if s.stats.hotkeys.end(now_ms, false, || cpu().process) {
-        s.stats.follow_watch(&s.config);
+    if s.stats.end_hotkeys(&s.config, now_ms, false, || cpu().process) {
         s.reply(id).ok();
     } else {
         s.reply(id).null();
@@ -186,9 +185,7 @@ fn reset(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
 /// Whether a session runs, once one whose time is over has been ended.
 fn runs(s: &mut Server) -> bool {
     let (now_ms, cpu) = (s.now_ms(), s.facts.figures.cpu);
-    if s.stats.hotkeys.end(now_ms, true, || cpu().process) {
-        s.stats.follow_watch(&s.config);
-    }
+    s.stats.end_hotkeys(&s.config, now_ms, true, || cpu().process);
     s.stats.hotkeys.runs()
 }
 

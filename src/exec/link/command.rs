@@ -21,37 +21,31 @@ const ARGS: &[Arg] = &[arg::one_of(
     ],
 )];
 
+/// What both names share.
+const FOLLOWS: Spec = Spec {
+    summary: "Makes the server follow another, or be a primary again.",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 3,
+    flags: FOLLOWING,
+    acl: acl::ADMIN,
+    args: ARGS,
+    ..Spec::NEW
+};
+
 /// These commands.
 pub static COMMANDS: &[Command] = &[
     Command {
-        spec: Spec {
-            name: "replicaof",
-            summary: "Makes the server follow another, or be a primary again.",
-            since: "5.0.0",
-            group: Group::Server,
-            complexity: "O(1)",
-            arity: 3,
-            flags: FOLLOWING,
-            acl: acl::ADMIN,
-            args: ARGS,
-            ..Spec::NEW
-        },
+        spec: Spec { name: "replicaof", since: "5.0.0", ..FOLLOWS },
         run: Run::Server(replicaof),
         ..Command::NEW
     },
     Command {
         spec: Spec {
             name: "slaveof",
-            summary: "Makes the server follow another, or be a primary again.",
             since: "1.0.0",
-            group: Group::Server,
-            complexity: "O(1)",
-            arity: 3,
-            flags: FOLLOWING,
-            acl: acl::ADMIN,
-            args: ARGS,
             deprecated: Some(("5.0.0", "`REPLICAOF`")),
-            ..Spec::NEW
+            ..FOLLOWS
         },
         run: Run::Server(replicaof),
         ..Command::NEW

@@ -9,7 +9,7 @@ pub mod tick;
 pub mod wait;
 
 use super::limits;
-use crate::client::{Announced, ClientId, Closing, Kind};
+use crate::client::{ClientId, Closing, Kind, Session};
 use crate::repl::{Phase, Replica};
 use crate::server::Server;
 
@@ -84,8 +84,8 @@ fn attach(s: &mut Server, id: ClientId, legacy: bool) {
     let name = name(s, id);
     let session = s.clients.running(id);
     session.kind = Kind::Replica;
+    let ip = ip(session);
     let said = session.announced.get_or_insert_default();
-    let ip = said.ip.clone().or_else(|| session.addr.ip().map(|ip| ip.to_canonical().to_string()));
     let mut replica = Replica::new(id, said, ip.unwrap_or_default(), name, now_ms);
     replica.legacy = legacy;
     s.repl.replicas.join(replica);
@@ -94,13 +94,17 @@ fn attach(s: &mut Server, id: ClientId, legacy: bool) {
 /// What the log calls a replica, or who asks to become one.
 fn name(s: &mut Server, id: ClientId) -> String {
     let session = s.clients.running(id);
-    let number = session.number;
-    let Announced { port, ip, .. } = &**session.announced.get_or_insert_default();
-    let ip = ip.clone().or_else(|| session.addr.ip().map(|ip| ip.to_canonical().to_string()));
-    match ip {
-        Some(ip) if *port > 0 => format!("{ip}:{port}"),
-        _ => format!("client id #{number}"),
+    let port = session.announced.as_ref().map_or(0, |said| said.port);
+    match ip(session) {
+        Some(ip) if port > 0 => format!("{ip}:{port}"),
+        _ => format!("client id #{}", session.number),
     }
+}
+
+/// Where others reach a replica: what it announced, or where its connection comes from.
+fn ip(session: &Session) -> Option<String> {
+    let said = session.announced.as_ref().and_then(|said| said.ip.clone());
+    said.or_else(|| session.addr.ip().map(|ip| ip.to_canonical().to_string()))
 }
 
 /// A connection has ended that may have been a replica's.

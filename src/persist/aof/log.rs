@@ -116,7 +116,7 @@ mod tests {
     fn feed(log: &mut Log, db: u32, words: &[&str]) {
         let mut request = Vec::new();
         push_command(&mut request, words.iter().map(|word| word.as_bytes()));
-        log.feed(Op { db, request: &request, to: crate::effects::Receivers::ALL });
+        log.feed(Op { db, request: &request, to: crate::effects::Targets::ALL });
     }
 
     fn take(log: &mut Log) -> String {

@@ -2,6 +2,7 @@
 
 use super::{Function, Lua, Raised, shim};
 use mlua_sys as ffi;
+use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 
 /// What a value is.
@@ -318,6 +319,15 @@ impl Lua {
     pub(in crate::script) fn push_kept(self, kept: &Kept) {
         // SAFETY: there is room.
         unsafe { ffi::lua_rawgeti_(self.0.as_ptr(), ffi::LUA_REGISTRYINDEX, kept.0) };
+    }
+
+    /// Pushes the value that is kept in a cell, if one is.
+    #[must_use]
+    pub(in crate::script) fn push_kept_in(self, cell: &Cell<Option<Kept>>) -> bool {
+        let Some(kept) = cell.take() else { return false };
+        self.push_kept(&kept);
+        cell.set(Some(kept));
+        true
     }
 
     /// A whole collection of what is not used any more.

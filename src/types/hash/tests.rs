@@ -11,22 +11,7 @@ const ENTRIES: usize = 8;
 const VALUE: usize = 16;
 
 fn limits() -> Limits {
-    Limits {
-        list_max_listpack_size: -2,
-        list_compress_depth: 0,
-        list_packed_threshold: None,
-        set_max_intset_entries: 0,
-        set_max_listpack_entries: 0,
-        set_max_listpack_value: 0,
-        hash_max_listpack_entries: ENTRIES,
-        hash_max_listpack_value: VALUE,
-        zset_max_listpack_entries: 0,
-        zset_max_listpack_value: 0,
-        hll_sparse_max_bytes: 0,
-        stream_node_max_bytes: 4096,
-        stream_node_max_entries: 100,
-        seed: Seed::new(1, 2),
-    }
+    Limits { hash_max_listpack_entries: ENTRIES, hash_max_listpack_value: VALUE, ..Limits::usual() }
 }
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;

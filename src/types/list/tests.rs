@@ -4,25 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::stdx::hash::Seed;
 
 fn limits(list_max_listpack_size: i32, list_compress_depth: u32) -> Limits {
-    Limits {
-        list_max_listpack_size,
-        list_compress_depth,
-        list_packed_threshold: None,
-        set_max_intset_entries: 512,
-        set_max_listpack_entries: 128,
-        set_max_listpack_value: 64,
-        hash_max_listpack_entries: 128,
-        hash_max_listpack_value: 64,
-        zset_max_listpack_entries: 128,
-        zset_max_listpack_value: 64,
-        hll_sparse_max_bytes: 3000,
-        stream_node_max_bytes: 4096,
-        stream_node_max_entries: 100,
-        seed: Seed::new(1, 2),
-    }
+    Limits { list_max_listpack_size, list_compress_depth, ..Limits::usual() }
 }
 
 fn list_of(elements: &[&str], limits: &Limits) -> List {

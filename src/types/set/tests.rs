@@ -1,5 +1,4 @@
 use super::*;
-use crate::stdx::hash::Seed;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -8,20 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 fn limits() -> Limits {
     Limits {
-        list_max_listpack_size: -2,
-        list_compress_depth: 0,
-        list_packed_threshold: None,
         set_max_intset_entries: 6,
         set_max_listpack_entries: 8,
         set_max_listpack_value: 5,
-        hash_max_listpack_entries: 128,
-        hash_max_listpack_value: 64,
-        zset_max_listpack_entries: 128,
-        zset_max_listpack_value: 64,
-        hll_sparse_max_bytes: 3000,
-        stream_node_max_bytes: 4096,
-        stream_node_max_entries: 100,
-        seed: Seed::new(1, 2),
+        ..Limits::usual()
     }
 }
 

@@ -2,27 +2,11 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::stdx::hash::Seed;
 
 const CASES: u32 = if cfg!(miri) { 2 } else { 96 };
 
 fn limits(entries: usize) -> Limits {
-    Limits {
-        list_max_listpack_size: -2,
-        list_compress_depth: 0,
-        list_packed_threshold: None,
-        set_max_intset_entries: 512,
-        set_max_listpack_entries: 128,
-        set_max_listpack_value: 64,
-        hash_max_listpack_entries: 128,
-        hash_max_listpack_value: 64,
-        zset_max_listpack_entries: 128,
-        zset_max_listpack_value: 64,
-        hll_sparse_max_bytes: 3000,
-        stream_node_max_bytes: 4096,
-        stream_node_max_entries: entries,
-        seed: Seed::new(1, 2),
-    }
+    Limits { stream_node_max_entries: entries, ..Limits::usual() }
 }
 
 #[derive(Clone, Debug)]

@@ -1,26 +1,10 @@
 use super::*;
-use crate::stdx::hash::Seed;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 fn limits(entries: usize, value: usize) -> Limits {
-    Limits {
-        list_max_listpack_size: -2,
-        list_compress_depth: 0,
-        list_packed_threshold: None,
-        set_max_intset_entries: 512,
-        set_max_listpack_entries: 128,
-        set_max_listpack_value: 64,
-        hash_max_listpack_entries: 128,
-        hash_max_listpack_value: 64,
-        zset_max_listpack_entries: entries,
-        zset_max_listpack_value: value,
-        hll_sparse_max_bytes: 3000,
-        stream_node_max_bytes: 4096,
-        stream_node_max_entries: 100,
-        seed: Seed::new(1, 2),
-    }
+    Limits { zset_max_listpack_entries: entries, zset_max_listpack_value: value, ..Limits::usual() }
 }
 
 fn contents(zset: &Zset) -> Vec<(String, f64)> {
