@@ -269,7 +269,7 @@ fn run(s: &mut Server, id: ClientId, argv: &Argv<'_>, sha: Sha, read_only: bool)
     let keys = scripting::keys(argv, CmdError::NotInteger)?;
     let Some(script) = s.scripting.cache.get(&sha) else { return DONE };
     let job = Job { name: Name::Sha(sha), flags: script.flags, read_only };
-    scripting::may_run(s, &job)?;
+    scripting::may_run(s, id, &job)?;
     let mut interpreter = interpreter(s);
     let Some(script) = s.scripting.cache.get(&sha) else { return DONE };
     let args = argv.from(3 + keys);

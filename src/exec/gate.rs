@@ -51,6 +51,12 @@ pub fn check(
     loaded(s, id, spec)
 }
 
+/// Whether a client only repeats what was decided elsewhere, so that nothing it says is refused for this server's
+/// state: the log that is loaded, and the primary.
+pub(super) fn is_obeyed(s: &mut Server, id: ClientId) -> bool {
+    s.clients.running(id).kind == Kind::Primary || s.keyspace.shared.is_timeless()
+}
+
 /// A command's flags; EXEC has those of the commands it runs, too.
 pub(super) fn flags_with_queued(s: &mut Server, id: ClientId, spec: &Spec) -> CommandFlags {
     let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));

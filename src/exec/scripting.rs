@@ -54,7 +54,10 @@ pub(super) fn keys(argv: &Argv<'_>, otherwise: CmdError) -> Result<usize, CmdErr
 ///
 /// # Errors
 /// Why it may not.
-pub(super) fn may_run(s: &mut Server, job: &Job) -> Result<(), CmdError> {
+pub(super) fn may_run(s: &mut Server, id: ClientId, job: &Job) -> Result<(), CmdError> {
+    if gate::is_obeyed(s, id) {
+        return Ok(());
+    }
     let said = !job.flags.has(flags::UNSAID);
     if gate::is_stale(s) && !(said && job.flags.has(flags::ALLOW_STALE)) {
         return Err(gate::STALE);
@@ -83,6 +86,7 @@ pub(super) fn run(
     job: Job,
     mut interpreter: Box<Interpreter>,
 ) -> Outcome {
+    let obeyed = gate::is_obeyed(s, id);
     let session = s.clients.running(id);
     // Who loads a file is no client, and waits for nobody.
     let may_suspend = session.fd >= 0;
@@ -99,6 +103,7 @@ pub(super) fn run(
         name: job.name,
         flags: job.flags,
         orphaned: false,
+        obeyed,
         wrote: false,
         killed: false,
         slow: false,
@@ -391,22 +396,23 @@ fn check(s: &mut Server, command: CommandId, argv: &Argv<'_>) -> Result<(), CmdE
     if spec.flags.has(flag::NOSCRIPT) && !s.scripting.denies_none {
         return Err(CmdError::Msg("This Redis command is not allowed from script"));
     }
-    if spec.flags.has(flag::WRITE) {
-        let read_only = s.scripting.running.as_ref().is_some_and(|running| running.read_only);
-        if read_only {
-            return Err(CmdError::Msg("Write commands are not allowed from read-only scripts."));
-        }
-        // What was begun is not left half done.
-        if !s.scripting.running.as_ref().is_some_and(|running| running.wrote) {
-            gate::may_write(s)?;
-        }
+    let running = |test: fn(&Running) -> bool| s.scripting.running.as_ref().is_some_and(test);
+    let (obeyed, wrote) = (running(|it| it.obeyed), running(|it| it.wrote));
+    let may_grow = wrote || running(|it| it.flags.has(flags::ALLOW_OOM));
+    if spec.flags.has(flag::WRITE) && running(|it| it.read_only) {
+        return Err(CmdError::Msg("Write commands are not allowed from read-only scripts."));
+    }
+    if obeyed {
+        return Ok(());
+    }
+    // What was begun is not left half done.
+    if spec.flags.has(flag::WRITE) && !wrote {
+        gate::may_write(s)?;
     }
     if gate::is_stale(s) && !spec.flags.has(flag::STALE) {
         return Err(CmdError::Msg("Can not execute the command on a stale replica"));
     }
-    let exempt = |running: &Running| running.wrote || running.flags.has(flags::ALLOW_OOM);
-    let exempt = s.scripting.running.as_ref().is_some_and(exempt);
-    if spec.flags.has(flag::DENYOOM) && !exempt && !evict::may_grow(s) {
+    if spec.flags.has(flag::DENYOOM) && !may_grow && !evict::may_grow(s) {
         return Err(evict::OUT_OF_MEMORY);
     }
     Ok(())

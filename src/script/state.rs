@@ -63,6 +63,8 @@ pub struct Running {
     pub orphaned: bool,
     /// Writes are refused.
     pub read_only: bool,
+    /// It comes from the log that is loaded or from the primary: what it does is not refused.
+    pub obeyed: bool,
     /// It wrote something: to end it now would leave a half of it.
     pub wrote: bool,
     /// It is to end.

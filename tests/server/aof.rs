@@ -11,13 +11,18 @@ fn logged(options: &[&str]) -> Server {
     server
 }
 
-/// Starts over a log of these bytes, which nobody could have written; what the log says at the end.
-fn refusal(log: &str) -> String {
-    let setup = Setup::new().args(&["--appendonly", "yes"]);
+/// Puts a log of these bytes where a server looks for it.
+fn log_of(setup: &Setup, log: &str) {
     fs::create_dir(setup.path("appendonlydir")).unwrap();
     let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
     setup.file("appendonlydir/appendonly.aof.manifest", manifest);
     setup.file("appendonlydir/appendonly.aof.1.incr.aof", log);
+}
+
+/// Starts over a log of these bytes, which nobody could have written; what the log says at the end.
+fn refusal(log: &str) -> String {
+    let setup = Setup::new().args(&["--appendonly", "yes"]);
+    log_of(&setup, log);
     let mut server = setup.spawn();
     assert_eq!(server.ended().code(), Some(1));
     server.out().lines().last().unwrap_or_default().to_owned()
@@ -67,4 +72,27 @@ fn a_pause_before_writes_delays_their_replies_but_loses_none() {
     let log = fs::read_to_string(server.path("appendonlydir/appendonly.aof.1.incr.aof")).unwrap();
     assert!(log.contains("SET"), "{log}");
     assert_eq!(client.ask("DEBUG AOF-FLUSH-SLEEP 0"), "OK");
+}
+
+#[test]
+fn scripts_in_a_log_write_though_the_server_follows_another() {
+    let eval = |script: &str| {
+        let len = script.len();
+        format!("*4\r\n$4\r\neval\r\n${len}\r\n{script}\r\n$1\r\n1\r\n$1\r\nk\r\n")
+    };
+    let select = "*2\r\n$6\r\nselect\r\n$1\r\n9\r\n".to_owned();
+    let set = eval("redis.call('set', KEYS[1], 100)");
+    let log = select + &set + &eval("#!lua\nredis.call('incr', KEYS[1])");
+    // Nobody listens at port 1, so the primary never answers.
+    let options =
+        ["--appendonly", "yes", "--replicaof", "127.0.0.1 1", "--replica-serve-stale-data", "no"];
+    let setup = Setup::new().args(&options);
+    log_of(&setup, &log);
+    let server = setup.spawn();
+    server.logs("Ready to accept connections");
+    let mut client = server.connect();
+    assert_eq!(client.ask("CONFIG SET replica-serve-stale-data yes"), "OK");
+    assert_eq!(client.ask("SELECT 9"), "OK");
+    assert_eq!(client.ask("GET k"), "101");
+    assert!(client.ask("EVAL redis.call('incr','k') 0").contains("READONLY"));
 }
