@@ -1,6 +1,7 @@
 //! The end of the process: SHUTDOWN, and the signals that ask for the same.
 
-use super::{reconfigure, save};
+use super::{pause, reconfigure, save};
+use crate::client::Pauser;
 use crate::effects::{Action, EndHow};
 use crate::persist::aof::State;
 use crate::resp::CmdError;
@@ -63,18 +64,16 @@ pub fn begin(s: &mut Server, how: EndHow) {
         return finish(s, how, true);
     }
     tracing::info!("Saving the final RDB snapshot before exiting.");
-    s.ending = Some(Ending { how, pause: s.pause });
-    let now_ms = s.now_ms();
-    s.pause.begin(now_ms, u64::MAX, true);
+    s.ending = Some(Ending { how });
+    pause::begin(s, Pauser::Shutdown, u64::MAX, true);
     save::begin_last(s);
 }
 
 /// The save before the end is a file, or is not.
 pub(super) fn saved(s: &mut Server, saved: bool) {
-    let Some(Ending { how, pause }) = s.ending.take() else { return };
+    let Some(Ending { how }) = s.ending.take() else { return };
     if !saved && !how.force {
-        s.pause.end(&mut s.clients);
-        s.pause = pause;
+        pause::end(s, Pauser::Shutdown);
     }
     finish(s, how, saved);
 }

@@ -64,7 +64,7 @@ pub struct Server {
     pub scripting: Scripting,
     /// Clients that see every command.
     pub monitors: Vec<ClientId>,
-    /// The state of CLIENT PAUSE.
+    /// Whose commands wait.
     pub pause: Pause,
     /// The signal that asked for an end which has not begun.
     pub signalled: Option<&'static str>,
@@ -91,8 +91,6 @@ pub struct Server {
 pub struct Ending {
     /// How it ends.
     pub how: EndHow,
-    /// The pause that is in force again if it does not.
-    pub pause: Pause,
 }
 
 impl Server {

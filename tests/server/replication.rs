@@ -127,3 +127,34 @@ fn a_chain_hears_of_the_first() {
     assert_eq!(leader.info("sync_full"), "1");
     eventually("it was gone on with", || leader.info("sync_partial_ok") == "1");
 }
+
+#[test]
+fn a_failover_swaps_the_roles_and_loses_nothing() {
+    let (first, second) = pair(&["--repl-diskless-sync-delay", "0"]);
+    let (mut one, mut two) = (first.connect(), second.connect());
+    for round in 0..4 {
+        let (leader, follower) = if round % 2 == 0 { (&first, &second) } else { (&second, &first) };
+        let mut client = leader.connect();
+        let mut writer = leader.connect();
+        let mut written = 0;
+        while written < 100 {
+            written += 1;
+            writer.ask(&format!("SET k {round}-{written}"));
+        }
+        assert_eq!(client.ask(&format!("FAILOVER TO 127.0.0.1 {}", port(follower))), "OK");
+        // It waits for the end, and is not written here any more.
+        while writer.ask(&format!("SET k {round}-{}", written + 1)) == "OK" {
+            written += 1;
+        }
+        eventually("it is done", || client.info("master_failover_state") == "no-failover");
+        eventually("the link is up", || client.info("master_link_status") == "up");
+        let mut reader = follower.connect();
+        assert_eq!(reader.ask("GET k"), format!("{round}-{written}"));
+        assert_eq!(reader.info("role"), "master");
+        assert_eq!(reader.ask("SET new v"), "OK");
+        eventually("the old primary follows", || client.ask("GET new") == "v");
+        assert_eq!(reader.ask("DEL new"), "1");
+    }
+    assert_eq!(one.info("sync_full"), "1");
+    assert_eq!(two.info("sync_full"), "0");
+}
