@@ -17,6 +17,7 @@ impl Default for Primary {
     fn default() -> Self {
         Self::new(Config {
             repl_diskless_sync_delay: 0,
+            enable_debug_command: larder::config::Guard::Yes,
             save: larder::config::special::SavePoints(Vec::new()),
             ..Config::default()
         })
@@ -458,4 +459,91 @@ fn a_replica_leads_if_its_primary_asks_it_to() {
     assert_eq!(field(&mut primary, "role"), "master");
     assert_eq!(field(&mut primary, "master_replid2"), id);
     assert_eq!(field(&mut primary, "second_repl_offset"), "101");
+}
+
+/// A primary with a replica that lags behind, and the offset that it lacks.
+fn with_laggard() -> (Primary, ClientId, u64) {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    (primary, replica, at)
+}
+
+#[test]
+fn the_end_waits_until_replicas_have_all() {
+    let (mut primary, replica, at) = with_laggard();
+    let [watcher, writer] = [(); 2].map(|()| primary.server.connect());
+    assert_eq!(primary.run("SHUTDOWN"), "");
+    let info = primary.send(watcher, "INFO server");
+    assert!(info.contains("shutdown_in_milliseconds:10000"), "{info}");
+    assert_eq!(primary.send(writer, "SET a 2"), "");
+    let stream = primary.output(replica);
+    assert!(stream.ends_with("*3 $8 REPLCONF $6 GETACK $1 * "), "{stream}");
+    primary.send(replica, &format!("REPLCONF ACK {}", at - 1));
+    assert_eq!(primary.send(watcher, "PING"), "+PONG ");
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert!(primary.server.is_closed(watcher), "it has ended");
+    assert_eq!(primary.output(writer), "", "what came too late was not written");
+}
+
+#[test]
+fn the_end_waits_for_replicas_no_longer_than_it_may_or_is_to() {
+    let (mut primary, _, _) = with_laggard();
+    let watcher = primary.server.connect();
+    primary.run("SHUTDOWN");
+    primary.server.advance(9999);
+    assert!(!primary.server.is_closed(watcher));
+    primary.server.advance(1);
+    assert!(primary.server.is_closed(watcher));
+    for given_up in ["CONFIG SET shutdown-timeout 0", "CLIENT KILL TYPE replica", "PING"] {
+        let (mut primary, _, _) = with_laggard();
+        let watcher = primary.server.connect();
+        primary.run(given_up);
+        primary.run(if given_up == "PING" { "SHUTDOWN NOW" } else { "SHUTDOWN" });
+        assert!(primary.server.is_closed(watcher), "{given_up}");
+    }
+}
+
+#[test]
+fn an_end_that_waits_for_replicas_can_be_given_up() {
+    let (mut primary, _, _) = with_laggard();
+    let [watcher, other, writer] = [(); 3].map(|()| primary.server.connect());
+    assert_eq!(primary.send(watcher, "SHUTDOWN ABORT"), "-ERR No shutdown in progress. ");
+    assert_eq!(primary.run("SHUTDOWN"), "");
+    assert_eq!(primary.send(other, "SHUTDOWN NOW"), "", "it waits with the first");
+    assert_eq!(primary.send(writer, "SET a 2"), "");
+    assert_eq!(primary.send(watcher, "CLIENT UNPAUSE"), "+OK ");
+    assert_eq!(primary.output(writer), "", "this pause is another's");
+    assert_eq!(primary.send(watcher, "SHUTDOWN ABORT now"), "-ERR syntax error ");
+    assert_eq!(primary.send(watcher, "SHUTDOWN ABORT"), "+OK ");
+    let refused = "-ERR Errors trying to SHUTDOWN. Check logs. ";
+    let first = primary.client;
+    assert_eq!([primary.output(first), primary.output(other)], [refused, refused]);
+    assert_eq!(primary.output(writer), "+OK ");
+    primary.server.advance(20_000);
+    assert_eq!(primary.send(watcher, "PING"), "+PONG ");
+}
+
+#[test]
+fn a_snapshot_for_replicas_is_one_that_runs() {
+    let mut primary = Primary::default();
+    primary.server.hold_snapshots();
+    let runs = |primary: &mut Primary| {
+        primary.run("INFO persistence").contains("rdb_bgsave_in_progress:1")
+    };
+    assert!(!runs(&mut primary));
+    primary.follow("PSYNC ? -1");
+    assert!(runs(&mut primary));
+    primary.server.take_snapshots();
+    assert!(!runs(&mut primary));
+}
+
+#[test]
+fn replicas_can_be_sent_what_is_not_run() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    assert_eq!(primary.run("DEBUG REPLICATE set a 1"), "+OK ");
+    assert_eq!(primary.output(replica), format!("{SELECT_0}*3 $3 set $1 a $1 1 "));
+    assert_eq!(primary.run("EXISTS a"), ":0 ");
 }

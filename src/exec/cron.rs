@@ -25,6 +25,7 @@ pub fn expire(s: &mut Server) -> bool {
     blocked::end_overdue(s);
     primary::wait::serve(s);
     failover::go_on(s);
+    shutdown::go_on(s);
     if !s.active_expire {
         return false;
     }
@@ -54,7 +55,8 @@ pub fn next_deadline(s: &Server) -> Option<u64> {
     let waits = s.effects.blocked.next_deadline().into_iter().chain(aof::next_deadline(s));
     let waits = waits.chain(primary::wait::next_deadline(s));
     let failover = s.repl.failover.as_ref().and_then(Failover::waits_until_ms);
-    let waits = waits.chain(failover);
+    let ending = s.ending.and_then(|ending| ending.replicas_until_ms());
+    let waits = waits.chain(failover).chain(ending);
     expiry.into_iter().chain(waits).min()
 }
 

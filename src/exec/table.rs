@@ -23,6 +23,7 @@ static FAMILIES: &[&[&[Command]]] = &[
         super::primary::commands::COMMANDS,
         super::link::command::COMMANDS,
         super::failover::COMMANDS,
+        super::shutdown::COMMANDS,
     ],
     &[super::eval::COMMANDS, super::function::COMMANDS],
     &[cmd::pubsub::COMMANDS],

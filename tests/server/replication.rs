@@ -158,3 +158,21 @@ fn a_failover_swaps_the_roles_and_loses_nothing() {
     assert_eq!(one.info("sync_full"), "1");
     assert_eq!(two.info("sync_full"), "0");
 }
+
+#[test]
+fn the_end_waits_for_a_replica_that_stands_still() {
+    let (mut primary, replica) = pair(&[]);
+    let mut writer = primary.connect();
+    assert_eq!(writer.ask("CONFIG SET shutdown-timeout 1000"), "OK");
+    replica.signal(Signal::SIGSTOP);
+    assert_eq!(writer.ask("SET k last"), "OK");
+    primary.signal(Signal::SIGTERM);
+    primary.logs("Waiting for replicas before shutting down.");
+    assert!(writer.info("shutdown_in_milliseconds").parse::<u64>().unwrap() > 0);
+    assert_eq!(writer.ask("GET k"), "last");
+    replica.signal(Signal::SIGCONT);
+    assert!(primary.ended().success());
+    primary.logs("1 of 1 replicas are in sync when shutting down.");
+    let mut reader = replica.connect();
+    eventually("the replica has it", || reader.ask("GET k") == "last");
+}

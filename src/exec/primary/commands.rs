@@ -1,6 +1,6 @@
 //! PSYNC and SYNC, with which a connection becomes a replica's, and REPLCONF, with which it says what it is.
 
-use super::super::{failover, link};
+use super::super::{failover, link, shutdown};
 use super::{attach, name, sync, wait};
 use crate::client::{Announced, ClientId, Content, Kind, ReplyMode};
 use crate::cmd::args::int;
@@ -300,5 +300,6 @@ fn acked(s: &mut Server, id: ClientId, offset: &[u8], synced: Option<&[u8]>) -> 
     sync::stream_may_begin(s, id);
     wait::serve(s);
     failover::go_on(s);
+    shutdown::go_on(s);
     DONE
 }
