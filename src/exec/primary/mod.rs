@@ -91,6 +91,7 @@ fn attach(s: &mut Server, id: ClientId, legacy: bool) {
     let name = name(s, id);
     let session = s.clients.running(id);
     session.kind = Kind::Replica;
+    session.flags.gathers = s.config.repl_disable_tcp_nodelay;
     let ip = ip(session);
     let said = session.announced.get_or_insert_default();
     let mut replica = Replica::new(id, said, ip.unwrap_or_default(), name, now_ms);
