@@ -5,7 +5,7 @@
 //! is refused while it is queued fails the transaction; one that fails when it runs does not, for
 //! there is no way back.
 
-use super::{call, limits};
+use super::{call, gate, limits};
 use crate::client::{ClientId, ReplyMode, Transaction};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::keyspace::Listener;
@@ -222,7 +222,7 @@ pub fn queue(
     command: CommandId,
     argv: &Argv<'_>,
 ) -> Result<bool, CmdError> {
-    let flags = s.commands.row(command).spec.flags;
+    let flags = gate::flags_of(s, s.commands.row(command).spec, argv);
     let session = s.clients.running(id);
     let watch_broken = session.flags.watch_broken;
     let Some(transaction) = session.queueing() else { return Ok(false) };

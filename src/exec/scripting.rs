@@ -15,11 +15,11 @@ use crate::effects::Action;
 use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError, Out};
 use crate::script::{
-    Caller, How, Interpreter, Kind, LogLevel, Name, Progress, Running, ScriptFlags, Stage,
-    Suspended, Targets, Turn, flags,
+    Caller, How, Interpreter, Kind, LogLevel, Name, Progress, Running, ScriptFlags, Sha, Stage,
+    Suspended, Targets, Turn, flags, script_source,
 };
 use crate::server::Server;
-use crate::spec::{CommandId, flag};
+use crate::spec::{CommandFlags, CommandId, Spec, flag};
 use std::mem;
 
 /// What ends what is killed.
@@ -48,6 +48,35 @@ pub(super) fn keys(argv: &Argv<'_>, otherwise: CmdError) -> Result<usize, CmdErr
         return Err(CmdError::Msg("Number of keys can't be greater than number of args"));
     }
     usize::try_from(count).map_err(|_| CmdError::Msg("Number of keys can't be negative"))
+}
+
+/// The flags of a command that runs a script or a function: what that says of itself counts, if it says something.
+#[cold]
+pub(super) fn flags_of(s: &Server, spec: &Spec, argv: &Argv<'_>) -> CommandFlags {
+    let Some(what) = argv.get(1) else { return spec.flags };
+    let said = match spec.name {
+        "eval" | "eval_ro" => script_source(what).ok().map(|(said, _)| said),
+        "evalsha" | "evalsha_ro" => {
+            let script = Sha::named(what).and_then(|sha| s.scripting.cache.get(&sha));
+            script.map(|script| script.flags)
+        }
+        "fcall" | "fcall_ro" => s.scripting.libraries.function(what).map(|function| function.flags),
+        _ => None,
+    };
+    let Some(said) = said.filter(|said| !said.has(flags::UNSAID)) else { return spec.flags };
+    let writes = !said.has(flags::NO_WRITES);
+    let of_said = [
+        (flag::STALE, said.has(flags::ALLOW_STALE)),
+        (flag::WRITE, writes),
+        (flag::MAY_REPLICATE, writes),
+        (flag::DENYOOM, writes && !said.has(flags::ALLOW_OOM)),
+    ];
+    of_said.into_iter().fold(
+        spec.flags,
+        |all, (flag, on)| {
+            if on { all | flag } else { all.without(flag) }
+        },
+    )
 }
 
 /// Whether what says of itself what it does may do that now.
@@ -242,7 +271,7 @@ fn finish(
 /// # Errors
 /// The server is busy.
 #[cold]
-pub(super) fn may_run_beside(s: &Server, spec: &crate::spec::Spec) -> Result<(), CmdError> {
+pub(super) fn may_run_beside(s: &Server, spec: &Spec) -> Result<(), CmdError> {
     if spec.flags.has(flag::ALLOW_BUSY) {
         return Ok(());
     }
@@ -399,7 +428,8 @@ fn check(s: &mut Server, command: CommandId, argv: &Argv<'_>) -> Result<(), CmdE
     let running = |test: fn(&Running) -> bool| s.scripting.running.as_ref().is_some_and(test);
     let (obeyed, wrote) = (running(|it| it.obeyed), running(|it| it.wrote));
     let may_grow = wrote || running(|it| it.flags.has(flags::ALLOW_OOM));
-    if spec.flags.has(flag::WRITE) && running(|it| it.read_only) {
+    let writes = spec.flags.has(flag::WRITE) || spec.flags.has(flag::MAY_REPLICATE);
+    if writes && running(|it| it.read_only) {
         return Err(CmdError::Msg("Write commands are not allowed from read-only scripts."));
     }
     if obeyed {
