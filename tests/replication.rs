@@ -547,3 +547,31 @@ fn replicas_can_be_sent_what_is_not_run() {
     assert_eq!(primary.output(replica), format!("{SELECT_0}*3 $3 set $1 a $1 1 "));
     assert_eq!(primary.run("EXISTS a"), ":0 ");
 }
+
+#[test]
+fn what_a_transaction_with_a_failover_wrote_is_waited_for() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    for line in ["MULTI", "SET a 1", "FAILOVER", "SET b 2", "EXEC"] {
+        primary.run(line);
+    }
+    primary.server.advance(1);
+    assert_eq!(field(&mut primary, "master_failover_state"), "waiting-for-sync");
+    let stream = primary.output(replica);
+    assert!(stream.contains("SET $1 a") && stream.contains("SET $1 b"), "{stream}");
+    let at = primary.offset();
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert_eq!(field(&mut primary, "role"), "slave");
+}
+
+#[test]
+fn a_failover_begins_at_once_where_a_replica_has_all() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert_eq!(primary.run("FAILOVER"), "+OK ");
+    primary.server.advance(1);
+    assert_eq!(field(&mut primary, "master_failover_state"), "failover-in-progress");
+}

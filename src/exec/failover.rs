@@ -76,10 +76,10 @@ fn failover(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         force: options.force,
         asks: false,
     });
-    s.keyspace.shared.nearer_deadline = true;
     pause::begin(s, Pauser::Failover, u64::MAX, false);
+    // What the transaction wrote that this may be part of is in the stream when the timer looks.
+    s.keyspace.shared.nearer_deadline = true;
     s.reply(id).ok();
-    go_on(s);
     DONE
 }
 
