@@ -30,6 +30,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         args: &[
             arg::key("key"),
             arg::token("nomkstream", "NOMKSTREAM").optional().since("6.2.0"),
+            trim::REFERENCES,
             arg::block("trim", trim::OPTIONS).optional(),
             arg::one_of("id_or_auto", &[arg::token("auto_id", "*"), arg::string("id")]),
             arg::block("field_value", &[arg::string("field"), arg::string("value")]).multiple(),
@@ -37,6 +38,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         history: &[
             ("6.2.0", "Takes NOMKSTREAM, MINID and LIMIT."),
             ("7.0.0", "Takes `<ms>-*` as an id."),
+            ("8.2.0", "Takes KEEPREF, DELREF and ACKED."),
         ],
         ..Spec::NEW
     },

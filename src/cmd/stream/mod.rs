@@ -5,6 +5,7 @@ mod add;
 mod autoclaim;
 mod claim;
 mod delete;
+mod delete_ex;
 mod group;
 mod id;
 mod info;
@@ -24,11 +25,12 @@ use crate::server::KeysCtx;
 use crate::types::stream::{ConsumerId, EntryRef, Id, Pending, Stream};
 
 /// This family's commands, by subject.
-pub static COMMANDS: [&[Command]; 12] = [
+pub static COMMANDS: [&[Command]; 13] = [
     add::COMMANDS,
     trim::COMMANDS,
     range::COMMANDS,
     delete::COMMANDS,
+    delete_ex::COMMANDS,
     read::COMMANDS,
     read_group::COMMANDS,
     group::COMMANDS,

@@ -6,6 +6,7 @@
 mod group;
 mod progress;
 mod range;
+mod references;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -22,6 +23,7 @@ pub use crate::ds::idmap::Id;
 pub use crate::ds::streamnode::EntryRef;
 pub use group::{Consumer, ConsumerId, Delivery, Group, Pending};
 pub use range::{Backward, Forward};
+pub use references::{References, Removal};
 pub use trim::{Trim, TrimBy};
 
 /// Bytes of a node at most, whatever the configuration says.

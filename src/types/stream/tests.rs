@@ -94,13 +94,13 @@ fn apply(step: Step, stream: &mut Stream, model: &mut Model, limits: &Limits) {
         }
         Step::Remove(_) => assert!(!stream.remove(Id::new(1, 1))),
         Step::MaxLen(max, approximate) => {
-            trim(stream, model, Trim { by: TrimBy::MaxLen(max), approximate, limit: None });
+            trim(stream, model, Trim { by: TrimBy::MaxLen(max), approximate, limit: None, references: References::Keep });
         }
         Step::MinId(min) => {
             trim(
                 stream,
                 model,
-                Trim { by: TrimBy::MinId(id(min)), approximate: false, limit: None },
+                Trim { by: TrimBy::MinId(id(min)), approximate: false, limit: None, references: References::Keep },
             );
         }
         Step::Range(from, to) => range(stream, model, id(from), id(to)),
@@ -272,7 +272,7 @@ fn approximate_trimming_stops_at_its_limit() {
     for n in 1..=100 {
         stream.append(Id::new(n, 0), [&b"a"[..], b"b"].into_iter(), &limits);
     }
-    let mut trim = Trim { by: TrimBy::MaxLen(5), approximate: true, limit: Some(25) };
+    let mut trim = Trim { by: TrimBy::MaxLen(5), approximate: true, limit: Some(25), references: References::Keep };
     assert_eq!(stream.trim(&trim), 20);
     trim.limit = None;
     assert_eq!(stream.trim(&trim), 70);
