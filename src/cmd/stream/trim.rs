@@ -10,6 +10,7 @@ use crate::spec::{Arg, Group, Spec, acl, arg, flag, key};
 use crate::stdx::num;
 use crate::types::stream::{Id, References, Stream, Trim, TrimBy};
 use crate::types::{Collection, Limits};
+use std::ops::Range;
 
 /// Entries that approximate trimming removes at most, in nodes, if the command does not say.
 const NODES_AT_ONCE: u64 = 100;
@@ -172,13 +173,15 @@ impl Options {
     }
 
     /// The command as others are told it: with the id that an entry got in the place of the argument
-    /// behind the options, which end at number `end`, and with exactly what trimming has left here.
+    /// behind the options, which end at number `end`, with exactly what trimming has left here, and without
+    /// some arguments.
     pub(super) fn propagate(
         &self,
         c: &mut KeysCtx<'_>,
         argv: &Argv<'_>,
         left: &Left,
         (end, id): (usize, Option<Id>),
+        untold: Range<usize>,
     ) {
         if !c.is_feeding() || (!self.approximate && id.is_none()) {
             return;
@@ -186,6 +189,7 @@ impl Options {
         let (mut text, mut digits) = ([0; Id::TEXT_MAX], itoa::Buffer::new());
         let mut first = [0; Id::TEXT_MAX];
         let mut words: Vec<&[u8]> = argv.iter().collect();
+        let mut dropped = vec![untold];
         if let Some(id) = id {
             words[end] = id.text(&mut text);
         }
@@ -205,8 +209,12 @@ impl Options {
             if self.limit.is_some()
                 && let Some(limit) = limit
             {
-                words.drain(limit..limit + 2);
+                dropped.push(limit..limit + 2);
             }
+        }
+        dropped.sort_unstable_by_key(|range| range.start);
+        for range in dropped.into_iter().rev() {
+            words.drain(range);
         }
         c.propagate_as(&words);
     }
@@ -255,7 +263,7 @@ fn xtrim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     c.reply.int(removed as i64);
     if removed > 0 {
-        options.propagate(c, argv, &left, (argv.len(), None));
+        options.propagate(c, argv, &left, (argv.len(), None), 0..0);
     }
     DONE
 }

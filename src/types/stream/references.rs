@@ -38,8 +38,8 @@ impl Stream {
 
     /// Removes an entry. Where nobody reads in groups nobody has acknowledged anything.
     pub fn remove_with(&mut self, id: Id, references: References) -> Removal {
-        let blocked = references == References::Acked
-            && (self.groups.is_empty() || self.is_referred_to(id));
+        let blocked =
+            references == References::Acked && (self.groups.is_empty() || self.is_referred_to(id));
         if blocked {
             return if self.get(id).is_some() { Removal::Referred } else { Removal::Missing };
         }
