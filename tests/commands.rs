@@ -260,6 +260,48 @@ const DIFFERENCES: &[Difference] = &[
         reason: "8.8 added AGGREGATE COUNT",
     },
     Difference {
+        command: "xadd",
+        lines: &[
+            "+  arg acked pure-token token=ACKED",
+            "+  arg delref pure-token token=DELREF",
+            "+  arg keepref pure-token token=KEEPREF",
+            "+arg condition oneof optional since=8.2.0",
+            "+    arg iid string",
+            "+    arg pid string",
+            "+  arg idmp-block block token=IDMP",
+            "+  arg pid string token=IDMPAUTO",
+            "+arg idmp oneof optional since=8.6.0",
+        ],
+        reason: "8.2 added what becomes of references, 8.6 names",
+    },
+    Difference {
+        command: "xtrim",
+        lines: &[
+            "+  arg acked pure-token token=ACKED",
+            "+  arg delref pure-token token=DELREF",
+            "+  arg keepref pure-token token=KEEPREF",
+            "+arg condition oneof optional since=8.2.0",
+        ],
+        reason: "8.2 added what becomes of references",
+    },
+    Difference {
+        command: "xread",
+        lines: &[
+            "+arg maxcount integer optional token=MAXCOUNT since=8.10.0",
+            "+arg maxsize integer optional token=MAXSIZE since=8.10.0",
+        ],
+        reason: "8.10 added limits of the whole reply",
+    },
+    Difference {
+        command: "xreadgroup",
+        lines: &[
+            "+arg maxcount integer optional token=MAXCOUNT since=8.10.0",
+            "+arg maxsize integer optional token=MAXSIZE since=8.10.0",
+            "+arg min-idle-time integer optional token=CLAIM since=8.4.0",
+        ],
+        reason: "8.4 added CLAIM, 8.10 limits of the whole reply",
+    },
+    Difference {
         command: "zinter",
         lines: &["+  arg count pure-token token=COUNT since=8.8.0"],
         reason: "8.8 added AGGREGATE COUNT",

@@ -59,6 +59,8 @@ pub struct KeysWait {
     pub at_least: usize,
     /// It goes on as well when a key is gone or holds another type.
     pub or_gone: bool,
+    /// When it runs again though nothing of its keys has changed, ms since the epoch.
+    pub again_ms: Option<u64>,
     /// When it waits no longer, ms since the epoch; `None` for never.
     pub deadline_ms: Option<u64>,
 }

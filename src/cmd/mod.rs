@@ -90,6 +90,8 @@ pub struct Block {
     /// When it waits no longer, ms since the epoch, as [`args::deadline`] takes it; `None` for never.
     /// It is answered with a null array then.
     pub deadline_ms: Option<u64>,
+    /// When it runs again though nothing of its keys has changed, ms since the epoch.
+    pub again_ms: Option<u64>,
     /// What it answers where nobody may wait: inside EXEC, and in scripts.
     pub denied: Denied,
 }
@@ -103,7 +105,8 @@ impl Block {
         deadline_ms: Option<u64>,
         denied: Denied,
     ) -> Self {
-        Self { keys, kind, at_least, or_gone: false, meant: Vec::new(), deadline_ms, denied }
+        let (meant, again_ms) = (Vec::new(), None);
+        Self { keys, kind, at_least, or_gone: false, meant, deadline_ms, again_ms, denied }
     }
 }
 

@@ -22,6 +22,8 @@ impl Config {
             hll_sparse_max_bytes: size(self.hll_sparse_max_bytes),
             stream_node_max_bytes: size(self.stream_node_max_bytes),
             stream_node_max_entries: size(self.stream_node_max_entries),
+            stream_idmp_duration: u64::from(self.stream_idmp_duration),
+            stream_idmp_maxsize: u64::from(self.stream_idmp_maxsize),
             seed,
         }
     }

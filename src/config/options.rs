@@ -669,4 +669,10 @@ options! {
     /// Most entries of a stream's node; 0 for no bound.
     stream_node_max_entries: u64 = 100;
     "stream-node-max-entries", LONG, [], Now;
+    /// Seconds for which the names that producers give a stream's entries are remembered.
+    stream_idmp_duration: u32 = 100;
+    "stream-idmp-duration", int(1, 86400), [], Now;
+    /// Names remembered of each producer.
+    stream_idmp_maxsize: u32 = 100;
+    "stream-idmp-maxsize", int(1, 10000), [], Now;
 }

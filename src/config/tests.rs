@@ -420,6 +420,8 @@ pub(super) const OTHER_VALUES: &[(&str, &str)] = &[
     ("hll-sparse-max-bytes", "0"),
     ("stream-node-max-bytes", "0"),
     ("stream-node-max-entries", "0"),
+    ("stream-idmp-duration", "9"),
+    ("stream-idmp-maxsize", "9"),
 ];
 
 /// What CONFIG GET * answers on redis-server 7.0.15, where 7.2 has not changed it, and what 7.2

@@ -3,7 +3,8 @@
 //! Invariants:
 //! 1. A client is in the queue of a key exactly if the key is among those of its session's wait.
 //! 2. A key nobody waits for, and a database without such keys, is not listed.
-//! 3. A client with a deadline is among the deadlines exactly while it is in the queues.
+//! 3. A client with a deadline is among the deadlines exactly while it is in the queues; so is one that
+//!    has a time to run again among those times.
 
 use crate::client::{ClientId, Clients, KeysWait, ReplyMode};
 use crate::keyspace::{Change, Event, EventClass};
@@ -45,6 +46,8 @@ impl GaveUp {
 pub struct BlockedClients {
     databases: BTreeMap<u32, BTreeMap<Rc<[u8]>, Queue>>,
     deadlines: BTreeSet<(u64, u64, ClientId)>,
+    /// When clients run again though nothing changed.
+    agains: BTreeSet<(u64, u64, ClientId)>,
     next_ticket: u64,
     /// Clients that go on as well when a key of theirs is gone.
     heed_gone: usize,
@@ -78,6 +81,25 @@ impl BlockedClients {
         self.deadlines.first().map(|(at, ..)| *at)
     }
 
+    /// When the first client is to run again though nothing changed, ms since the epoch.
+    pub fn next_again(&self) -> Option<u64> {
+        self.agains.first().map(|(at, ..)| *at)
+    }
+
+    /// The first client that is to run again at `now_ms`.
+    pub fn first_again(&self, now_ms: u64) -> Option<ClientId> {
+        self.agains.first().filter(|(at, ..)| *at <= now_ms).map(|(.., client)| *client)
+    }
+
+    /// A client that goes on to wait runs again at another time.
+    pub fn put_off(&mut self, client: ClientId, wait: &mut KeysWait, again_ms: Option<u64>) {
+        let (ticket, before) = (wait.ticket, std::mem::replace(&mut wait.again_ms, again_ms));
+        if let Some(at) = before {
+            self.agains.remove(&(at, ticket, client));
+        }
+        self.agains.extend(again_ms.map(|at| (at, ticket, client)));
+    }
+
     /// The place in the order of arrival of who comes next.
     pub fn next_ticket(&mut self) -> u64 {
         self.next_ticket += 1;
@@ -98,6 +120,7 @@ impl BlockedClients {
             keys.entry(Rc::clone(key)).or_default().insert(wait.ticket, client);
         }
         self.deadlines.extend(wait.deadline_ms.map(|at| (at, wait.ticket, client)));
+        self.agains.extend(wait.again_ms.map(|at| (at, wait.ticket, client)));
     }
 
     /// A client waits no longer for keys, if it did; its wait is handed out.
@@ -131,6 +154,9 @@ impl BlockedClients {
     pub fn leave(&mut self, client: ClientId, wait: &KeysWait) {
         if let Some(at) = wait.deadline_ms {
             self.deadlines.remove(&(at, wait.ticket, client));
+        }
+        if let Some(at) = wait.again_ms {
+            self.agains.remove(&(at, wait.ticket, client));
         }
         self.heed_gone -= usize::from(wait.or_gone);
         let Some(keys) = self.databases.get_mut(&wait.db) else { return };

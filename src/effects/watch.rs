@@ -110,7 +110,10 @@ impl WatchIndex {
     /// outcome already.
     pub fn handle_change(&mut self, change: &Change, clients: &mut Clients, keyspace: &Keyspace) {
         let broken = match change.event.class {
-            EventClass::KeyMiss | EventClass::Reading | EventClass::Flushed => return,
+            EventClass::KeyMiss
+            | EventClass::Reading
+            | EventClass::Claimable
+            | EventClass::Flushed => return,
             EventClass::Database => self.broken_by_database(change.db, keyspace),
             _ => self.broken_by_key(change),
         };

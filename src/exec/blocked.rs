@@ -54,11 +54,13 @@ pub fn block(
         at_least: block.at_least,
         or_gone: block.or_gone,
         deadline_ms: block.deadline_ms,
+        again_ms: block.again_ms,
     };
     effects.blocked.join(id, &wait);
     keyspace.shared.listen(Listener::Blocked, true);
     let armed_ms = keyspace.shared.armed_ms;
-    keyspace.shared.nearer_deadline |= block.deadline_ms.is_some_and(|at| at < armed_ms);
+    let nearest = block.deadline_ms.into_iter().chain(block.again_ms).min();
+    keyspace.shared.nearer_deadline |= nearest.is_some_and(|at| at < armed_ms);
     session.wait = Some(Wait::Keys(Box::new(wait)));
     true
 }
@@ -78,6 +80,20 @@ fn push_meant(
         bytes.extend_from_slice(arg);
     }
     request.push(command, flags, &Argv::new(&bytes, &spans));
+}
+
+/// Runs again who waits for a time as well. While clients are paused nobody does.
+pub fn serve_by_time(s: &mut Server) {
+    let now = s.now_ms();
+    while let Some(client) = s.effects.blocked.first_again(now).filter(|_| !s.pause.is_on(now)) {
+        run_again(s, client);
+        settle::settle_one(s, Some(client));
+    }
+}
+
+/// When the next client runs again because of the time, ms since the epoch.
+pub fn next_again(s: &Server) -> Option<u64> {
+    s.effects.blocked.next_again().filter(|_| !s.pause.was_asked())
 }
 
 /// Ends the waits whose time is over.
@@ -139,10 +155,14 @@ fn would_find(s: &Server, client: ClientId, held: Option<(Type, usize)>) -> bool
 /// Runs a waiting client's command again. If it ends, so does the wait.
 fn run_again(s: &mut Server, id: ClientId) {
     let Some(session) = s.clients.get_mut(id) else { return };
-    let Some(wait) = session.take_keys_wait() else { return };
+    let Some(mut wait) = session.take_keys_wait() else { return };
     let mark = session.out.len();
     let request = wait.request.commands().next();
-    if request.is_some_and(|(command, argv)| call::call_again(s, id, command, &argv)) {
+    let waits_on = request.and_then(|(command, argv)| call::call_again(s, id, command, &argv));
+    if let Some(block) = waits_on {
+        s.effects.blocked.put_off(id, &mut wait, block.again_ms);
+        let armed_ms = s.keyspace.shared.armed_ms;
+        s.keyspace.shared.nearer_deadline |= block.again_ms.is_some_and(|at| at < armed_ms);
         s.clients.running(id).wait = Some(Wait::Keys(wait));
         return;
     }

@@ -2,7 +2,7 @@
 
 use super::{aof, blocked, gate, limits, multi, notable, primary, settle, table, tracking};
 use crate::client::{ClientId, Kind, ReplyMode, Session, Wait};
-use crate::cmd::{Command, Flow, Run};
+use crate::cmd::{Block, Command, Flow, Run};
 use crate::effects::{Action, Effects};
 use crate::keyspace::{Change, Event, Keyspace, Listener};
 use crate::resp::{Argv, CmdError, Reply};
@@ -193,7 +193,12 @@ fn lift(s: &mut Server, id: ClientId, writes: bool) -> bool {
 
 /// Runs the command of a client that waited for keys. It was counted and shown to monitors when it
 /// came; what it does now is measured and propagated. Whether it has to go on waiting.
-pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) -> bool {
+pub fn call_again(
+    s: &mut Server,
+    id: ClientId,
+    command: CommandId,
+    argv: &Argv<'_>,
+) -> Option<Block> {
     let Run::Keys(run) = table::command(command).run else {
         unreachable!("only commands about keys wait for keys")
     };
@@ -205,11 +210,11 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
     let tick = s.timer.now();
     let nanos = s.timer.nanos(tick.wrapping_sub(begin));
     match outcome {
-        Ok(Flow::Block(_)) => {
+        Ok(Flow::Block(block)) => {
             if s.effects.is_feeding() {
                 propagate(s, id, argv, dirty, recorded);
             }
-            return true;
+            return Some(block);
         }
         Ok(_) => {}
         Err(error) => failed(s, id, command, mark, &error),
@@ -224,7 +229,7 @@ pub fn call_again(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<
     if s.effects.is_feeding() {
         propagate(s, id, argv, dirty, recorded);
     }
-    false
+    None
 }
 
 /// Counts a command's failure, and answers it in place of what was written since `mark`.

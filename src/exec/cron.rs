@@ -22,6 +22,7 @@ pub fn expire(s: &mut Server) -> bool {
     if s.scripting.is_suspended() {
         return false;
     }
+    blocked::serve_by_time(s);
     blocked::end_overdue(s);
     primary::wait::serve(s);
     failover::go_on(s);
@@ -53,7 +54,7 @@ pub fn next_deadline(s: &Server) -> Option<u64> {
     let expiry = s.keyspace.next_deadline().filter(|_| on);
     let expiry = expiry.or_else(|| s.keyspace.next_own_deadline().filter(|_| s.active_expire));
     let waits = s.effects.blocked.next_deadline().into_iter().chain(aof::next_deadline(s));
-    let waits = waits.chain(primary::wait::next_deadline(s));
+    let waits = waits.chain(primary::wait::next_deadline(s)).chain(blocked::next_again(s));
     let failover = s.repl.failover.as_ref().and_then(Failover::waits_until_ms);
     let ending = s.ending.and_then(|ending| ending.replicas_until_ms());
     let waits = waits.chain(failover).chain(ending);

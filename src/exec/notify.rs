@@ -20,7 +20,9 @@ fn class_flag(class: EventClass) -> Option<NotifyFlags> {
         EventClass::KeyMiss => NotifyFlags::KEY_MISS,
         EventClass::Overwritten => NotifyFlags::OVERWRITTEN,
         EventClass::TypeChanged => NotifyFlags::TYPE_CHANGED,
-        EventClass::Silent | EventClass::Database | EventClass::Flushed => return None,
+        EventClass::Claimable | EventClass::Silent | EventClass::Database | EventClass::Flushed => {
+            return None;
+        }
     })
 }
 

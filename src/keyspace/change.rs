@@ -36,6 +36,8 @@ pub enum EventClass {
     Stream,
     /// Of a stream too: who reads it how far. Those who watch the key or have it in a cache are not told.
     Reading,
+    /// Of a stream: told only to those who wait to read it.
+    Claimable,
     Expired,
     Evicted,
     New,
@@ -67,7 +69,7 @@ impl EventClass {
             Self::KeyMiss => b'm',
             Self::Overwritten => b'o',
             Self::TypeChanged => b'c',
-            Self::Silent | Self::Database | Self::Flushed => return None,
+            Self::Claimable | Self::Silent | Self::Database | Self::Flushed => return None,
         })
     }
 }
@@ -91,6 +93,9 @@ impl Event {
     pub const KEY_MISS: Self = Self { name: "keymiss", class: EventClass::KeyMiss };
     /// A group of a stream's readers went.
     pub const GROUP_DESTROYED: Self = Self::reading("xgroup-destroy");
+    /// What pends in a group of a stream's readers can be claimed sooner than before. Nobody hears of
+    /// it but those who wait for that.
+    pub const CLAIMABLE: Self = Self { name: "", class: EventClass::Claimable };
     /// Nothing that subscribers hear of.
     pub const SILENT: Self = Self { name: "", class: EventClass::Silent };
 

@@ -150,6 +150,11 @@ impl<'a> Reply<'a> {
         self.close(opened, b'*', n);
     }
 
+    /// Takes back what was written since.
+    pub fn cut(&mut self, opened: Opened) {
+        self.out.truncate(opened.0);
+    }
+
     /// A bulk string in a place before what was written since.
     pub fn insert_bulk(&mut self, opened: Opened, text: &[u8]) {
         let mut whole = format!("${}\r\n", text.len()).into_bytes();

@@ -34,6 +34,10 @@ pub struct Limits {
     pub stream_node_max_bytes: usize,
     /// `stream-node-max-entries`; 0 is no bound.
     pub stream_node_max_entries: usize,
+    /// `stream-idmp-duration`, seconds.
+    pub stream_idmp_duration: u64,
+    /// `stream-idmp-maxsize`.
+    pub stream_idmp_maxsize: u64,
     /// The seed of the tables that hold large sets, hashes and sorted sets.
     pub seed: Seed,
 }
@@ -56,6 +60,8 @@ impl Limits {
             hll_sparse_max_bytes: 3000,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            stream_idmp_duration: 100,
+            stream_idmp_maxsize: 100,
             seed: Seed::new(1, 2),
         }
     }

@@ -1,5 +1,6 @@
 //! XADD.
 
+use super::idempotence::{self, Named};
 use super::trim::{self, Left, Options};
 use super::{id, reply_id};
 use crate::cmd::args::Args;
@@ -30,6 +31,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         args: &[
             arg::key("key"),
             arg::token("nomkstream", "NOMKSTREAM").optional().since("6.2.0"),
+            trim::REFERENCES,
+            idempotence::OPTION,
             arg::block("trim", trim::OPTIONS).optional(),
             arg::one_of("id_or_auto", &[arg::token("auto_id", "*"), arg::string("id")]),
             arg::block("field_value", &[arg::string("field"), arg::string("value")]).multiple(),
@@ -37,6 +40,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         history: &[
             ("6.2.0", "Takes NOMKSTREAM, MINID and LIMIT."),
             ("7.0.0", "Takes `<ms>-*` as an id."),
+            ("8.2.0", "Takes KEEPREF, DELREF and ACKED."),
+            ("8.6.0", "Takes IDMP and IDMPAUTO."),
         ],
         ..Spec::NEW
     },
@@ -44,7 +49,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
     ..Command::NEW
 }];
 
-struct Request {
+struct Request<'a> {
     /// The stream must be there.
     existing: bool,
     options: Options,
@@ -52,15 +57,16 @@ struct Request {
     id: NewId,
     /// The number of the argument that is the id.
     id_at: usize,
+    named: Option<Named<'a>>,
 }
 
-fn parse(argv: &Argv<'_>, limits: &Limits, is_replayed: bool) -> Result<Request, CmdError> {
+fn parse<'a>(argv: &Argv<'a>, limits: &Limits, is_replayed: bool) -> Result<Request<'a>, CmdError> {
     let mut args = Args::new(argv, 2);
-    let (mut existing, mut options) = (false, Options::default());
+    let (mut existing, mut options, mut named) = (false, Options::default(), None);
     let (id, id_at) = loop {
         if args.word("NOMKSTREAM") {
             existing = true;
-        } else if !options.take(&mut args)? {
+        } else if !options.take(&mut args)? && !Named::take(&mut named, &mut args)? {
             let at = args.position();
             let Some(word) = args.next() else { return Err(CmdError::Arity("xadd")) };
             if word == b"*" {
@@ -79,7 +85,10 @@ fn parse(argv: &Argv<'_>, limits: &Limits, is_replayed: bool) -> Result<Request,
     if id == NewId::Given(Id::MIN) {
         return Err(CmdError::Msg("The ID specified in XADD must be greater than 0-0"));
     }
-    Ok(Request { existing, options, trim, id, id_at })
+    if named.is_some() && id != NewId::Auto {
+        return Err(CmdError::Msg("IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+    }
+    Ok(Request { existing, options, trim, id, id_at, named })
 }
 
 fn xadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
@@ -95,6 +104,14 @@ fn xadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         c.db.edit_or_new(&argv[1], Stream::default)?
     };
     let words = argv.from(request.id_at + 1);
+    let name = request.named.as_ref().map(|named| (named, named.name_of(words.clone())));
+    if let Some((named, name)) = &name
+        && let Some(id) = known(&mut held, named.producer, name, now_ms)
+    {
+        held.done_untold(0);
+        reply_id(&mut c.reply, id);
+        return DONE;
+    }
     let next = held.next_id(request.id, now_ms).map_err(refused);
     let size = || words.clone().map(<[u8]>::len).sum::<usize>();
     let next = match next {
@@ -112,6 +129,11 @@ fn xadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     };
     let stream: &mut Stream = &mut held;
     stream.append(id, words, c.limits);
+    if let Some((named, name)) = &name {
+        let known = stream.idempotence_mut(idempotence::usual(c.limits));
+        known.record(named.producer, name, id, now_ms);
+        known.added += 1;
+    }
     let trimmed = request.trim.is_some_and(|trim| stream.trim(&trim) > 0);
     let left = Left::of(stream);
     if trimmed {
@@ -123,8 +145,22 @@ fn xadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     reply_id(&mut c.reply, id);
     let given = matches!(request.id, NewId::Given(_));
     let behind = (request.id_at, (!given).then_some(id));
-    request.options.propagate(c, argv, &left, behind);
+    let named = request.named.as_ref().map_or(0..0, |named| named.at.clone());
+    request.options.propagate(c, argv, &left, behind, named);
+    if let Some((named, name)) = name.filter(|_| c.is_feeding()) {
+        let mut text = [0; Id::TEXT_MAX];
+        let id: &[u8] = id.text(&mut text);
+        c.propagate_as(&[b"XIDMPRECORD", &argv[1], named.producer, &name, id]);
+    }
     DONE
+}
+
+/// The entry that a producer has added under this name; that it came once more is counted.
+fn known(stream: &mut Stream, producer: &[u8], name: &[u8], now_ms: u64) -> Option<Id> {
+    let id = stream.idempotence()?.find(producer, name, now_ms)?;
+    let usual = stream.idempotence()?.memory();
+    stream.idempotence_mut(usual).duplicates += 1;
+    Some(id)
 }
 
 #[cold]

@@ -88,18 +88,15 @@ pub(super) fn claim(
         group.release(id);
         return found.map_or(Claimed::No, Claimed::Gone);
     }
-    let before = match found {
-        Some(found) if found.idle_ms(now_ms) < terms.idle_min_ms => return Claimed::No,
-        Some(found) => found.deliveries,
+    let usual = match found {
+        Some(found) if !found.is_idle(now_ms, terms.idle_min_ms) => return Claimed::No,
         None if !terms.force => return Claimed::No,
-        None => 1,
+        Some(found) if terms.just_id => found.deliveries,
+        Some(found) => found.once_more(),
+        None => 1 + u64::from(!terms.just_id),
     };
-    let once_more = before.wrapping_add(u64::from(!terms.just_id));
-    let pending = Pending {
-        consumer,
-        delivered_ms: terms.delivered_ms,
-        deliveries: terms.deliveries.unwrap_or(once_more),
-    };
+    let deliveries = terms.deliveries.unwrap_or(usual);
+    let pending = Pending::given(consumer, terms.delivered_ms, deliveries);
     group.assign(id, pending);
     group.consumer_mut(consumer).active_ms = Some(now_ms);
     Claimed::Yes(pending)
@@ -196,6 +193,9 @@ fn xclaim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     c.reply.close_array(opened, len);
     let changes = claimed.len() + usize::from(created) + usize::from(progress.is_some());
+    if terms.delivered_ms < now_ms && len > 0 {
+        held.event(Event::CLAIMABLE);
+    }
     held.done_untold(changes as u64);
     Told { key, group, consumer, created, claimed, progress }.propagate(c);
     DONE

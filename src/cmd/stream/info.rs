@@ -1,12 +1,13 @@
 //! XINFO.
 
 use super::group::no_group;
-use super::{info_full, reply_entry, reply_id};
+use super::{idempotence, info_full, reply_entry, reply_id};
 use crate::cmd::args::Args;
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::{ClientCtx, KeysCtx};
 use crate::spec::{Group as SpecGroup, Spec, acl, arg, flag, key};
+use crate::types::Limits;
 use crate::types::stream::{EntryRef, Id, Stream};
 
 const SUBCOMMAND: Spec = Spec {
@@ -69,6 +70,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                     ("6.0.0", "Takes FULL."),
                     ("7.0.0", "Tells of entries that were added and deleted."),
                     ("7.2.0", "Tells when consumers were active."),
+                    ("8.6.0", "Tells of the names that producers give entries."),
+                    ("8.8.0", "Tells how much was handed back."),
                 ],
                 ..SUBCOMMAND
             },
@@ -89,14 +92,15 @@ const USUAL_COUNT: usize = 10;
 
 fn stream(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let full = full_count(argv)?;
+    let now_ms = c.db.clock_ms();
     let stream = c.db.fetch_as::<Stream>(&argv[2])?;
     let stream = stream.ok_or(CmdError::NoSuchKey)?;
     let reply = &mut c.reply;
     match full {
-        Some(count) => info_full::stream(reply, stream, count),
+        Some(count) => info_full::stream(reply, stream, (c.limits, now_ms), count),
         None => {
-            reply.map(10);
-            facts(reply, stream);
+            reply.map(16);
+            facts(reply, stream, (c.limits, now_ms));
             field(reply, "groups").len(stream.groups().len());
             edge(field(reply, "first-entry"), stream.range(Id::MIN, Id::MAX).next());
             edge(field(reply, "last-entry"), stream.range_back(Id::MIN, Id::MAX).next());
@@ -127,8 +131,8 @@ fn full_count(argv: &Argv<'_>) -> Result<Option<usize>, CmdError> {
     }))
 }
 
-/// Answers the seven pairs that are told of a stream in any case.
-pub(super) fn facts(reply: &mut Reply<'_>, stream: &Stream) {
+/// Answers the thirteen pairs that are told of a stream in any case.
+pub(super) fn facts(reply: &mut Reply<'_>, stream: &Stream, (limits, now_ms): (&Limits, u64)) {
     let facts = stream.facts();
     field(reply, "length").int(facts.len as i64);
     let nodes = stream.nodes().len();
@@ -138,6 +142,15 @@ pub(super) fn facts(reply: &mut Reply<'_>, stream: &Stream) {
     reply_id(field(reply, "max-deleted-entry-id"), facts.max_deleted_id);
     field(reply, "entries-added").int(facts.entries_added as i64);
     reply_id(field(reply, "recorded-first-entry-id"), facts.first_id);
+    let known = stream.idempotence();
+    let memory = known.map_or_else(|| idempotence::usual(limits), |known| known.memory());
+    let (producers, names) = known.map_or((0, 0), |known| known.tracked(now_ms));
+    field(reply, "idmp-duration").int(memory.duration_s as i64);
+    field(reply, "idmp-maxsize").int(memory.max_size as i64);
+    field(reply, "pids-tracked").len(producers);
+    field(reply, "iids-tracked").len(names);
+    field(reply, "iids-added").int(known.map_or(0, |known| known.added as i64));
+    field(reply, "iids-duplicates").int(known.map_or(0, |known| known.duplicates as i64));
 }
 
 /// Answers a pair's name.

@@ -5,10 +5,13 @@ mod add;
 mod autoclaim;
 mod claim;
 mod delete;
+mod delete_ex;
 mod group;
 mod id;
+mod idempotence;
 mod info;
 mod info_full;
+mod nack;
 mod pending;
 mod range;
 mod read;
@@ -24,15 +27,18 @@ use crate::server::KeysCtx;
 use crate::types::stream::{ConsumerId, EntryRef, Id, Pending, Stream};
 
 /// This family's commands, by subject.
-pub static COMMANDS: [&[Command]; 12] = [
+pub static COMMANDS: [&[Command]; 15] = [
     add::COMMANDS,
     trim::COMMANDS,
     range::COMMANDS,
     delete::COMMANDS,
+    delete_ex::COMMANDS,
     read::COMMANDS,
     read_group::COMMANDS,
     group::COMMANDS,
     ack::COMMANDS,
+    nack::COMMANDS,
+    idempotence::COMMANDS,
     pending::COMMANDS,
     claim::COMMANDS,
     autoclaim::COMMANDS,
@@ -49,6 +55,12 @@ fn reply_id(reply: &mut Reply<'_>, id: Id) {
 #[inline]
 fn reply_entry(reply: &mut Reply<'_>, entry: &EntryRef<'_>) {
     reply.array(2);
+    reply_body(reply, entry);
+}
+
+/// Answers an entry's id, and its fields and values, as two elements.
+#[inline]
+fn reply_body(reply: &mut Reply<'_>, entry: &EntryRef<'_>) {
     reply_id(reply, entry.id);
     reply.array(2 * entry.len);
     for (field, value) in entry.pairs() {
@@ -131,7 +143,7 @@ impl Told<'_> {
                 b"0",
                 id.text(&mut [0; Id::TEXT_MAX]),
                 b"TIME",
-                time.format(pending.delivered_ms).as_bytes(),
+                time.format(pending.delivered_ms()).as_bytes(),
                 b"RETRYCOUNT",
                 count.format(pending.deliveries).as_bytes(),
                 b"FORCE",

@@ -112,14 +112,15 @@ fn summary(reply: &mut Reply<'_>, group: &Group) {
 /// Answers the entries that a filter lets through.
 fn entries(reply: &mut Reply<'_>, group: &Group, filter: &Filter<'_>, now_ms: u64) {
     let Filter { idle_min_ms, from, to, count, .. } = *filter;
-    let is_old = |pending: &Pending| pending.idle_ms(now_ms) >= idle_min_ms;
+    let is_old = |pending: &Pending| pending.is_idle(now_ms, idle_min_ms);
     let opened = reply.open();
     let mut len = 0;
     let mut show = |(id, pending): (Id, &Pending)| {
         reply.array(4);
         reply_id(reply, id);
-        reply.bulk(group.consumer(pending.consumer).name());
-        reply.int(pending.idle_ms(now_ms) as i64);
+        let consumer = pending.consumer.map(|consumer| group.consumer(consumer));
+        reply.bulk(consumer.map_or(b"", |consumer| consumer.name()));
+        reply.int(pending.idle_ms(now_ms).map_or(-1, |idle| idle as i64));
         reply.int(pending.deliveries as i64);
         len += 1;
     };

@@ -1,7 +1,7 @@
 //! XREAD.
 
 use super::reply_entry;
-use super::streams::{self, From, Request};
+use super::streams::{self, From, Request, Room};
 use crate::cmd::{Block, Command, DONE, Denied, Flow, Outcome, Run};
 use crate::resp::{Argv, CmdError, Reply, Resp};
 use crate::server::KeysCtx;
@@ -22,6 +22,12 @@ pub(super) const STREAMS: Arg =
     arg::block("streams", &[arg::key("key").multiple(), arg::string("id").multiple()])
         .after("STREAMS");
 
+/// The most that a reply may hold of all streams together.
+pub(super) const TOTAL_MAX: Arg =
+    arg::integer("maxcount").after("MAXCOUNT").optional().since("8.10.0");
+pub(super) const BYTES_MAX: Arg =
+    arg::integer("maxsize").after("MAXSIZE").optional().since("8.10.0");
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
     spec: Spec {
@@ -37,6 +43,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         keys: &[streams(1).ro().access()],
         args: &[
             arg::integer("count").after("COUNT").optional(),
+            TOTAL_MAX,
+            BYTES_MAX,
             arg::integer("milliseconds").after("BLOCK").optional(),
             STREAMS,
         ],
@@ -54,9 +62,9 @@ fn xread(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         ids.push(behind(c, &argv[key], from)?);
     }
     let opened = c.reply.open();
-    let mut served = 0;
+    let (mut served, mut room) = (0, Room::new(&c.reply, &request));
     for (key, behind) in request.keys.clone().zip(&ids) {
-        served += usize::from(read(c, &argv[key], *behind, request.count)?);
+        served += usize::from(read(c, &argv[key], *behind, (request.count, &mut room))?);
     }
     if served > 0 {
         c.reply.close_map_of_arrays(opened, served);
@@ -86,23 +94,32 @@ fn behind(c: &mut KeysCtx<'_>, key: &[u8], from: From) -> Result<Id, CmdError> {
 }
 
 /// Answers what a stream holds behind an id; whether it holds anything there.
-fn read(c: &mut KeysCtx<'_>, key: &[u8], behind: Id, count: usize) -> Result<bool, CmdError> {
+fn read(
+    c: &mut KeysCtx<'_>,
+    key: &[u8],
+    behind: Id,
+    (count, room): (usize, &mut Room),
+) -> Result<bool, CmdError> {
     let stream = c.db.fetch_as::<Stream>(key)?;
     let Some(stream) = stream.filter(|stream| stream.facts().last_id > behind) else {
         return Ok(false);
     };
-    let mut entries = stream.range(behind.next().unwrap_or(Id::MAX), Id::MAX).take(count);
-    let Some(first) = entries.next() else { return Ok(false) };
+    let entries = stream.range(behind.next().unwrap_or(Id::MAX), Id::MAX).take(count);
+    let begin = c.reply.open();
     reply_key(&mut c.reply, key);
     let opened = c.reply.open();
-    reply_entry(&mut c.reply, &first);
-    let mut len = 1;
+    let mut len = 0;
     for entry in entries {
-        reply_entry(&mut c.reply, &entry);
+        if !room.put(&mut c.reply, |reply| reply_entry(reply, &entry)) {
+            break;
+        }
         len += 1;
     }
-    c.reply.close_array(opened, len);
-    Ok(true)
+    match len {
+        0 => c.reply.cut(begin),
+        _ => c.reply.close_array(opened, len),
+    }
+    Ok(len > 0)
 }
 
 /// Answers the name of a stream, which its entries are to follow.

@@ -2,7 +2,7 @@
 
 use super::id;
 use crate::cmd::args::{self, Args};
-use crate::resp::{Argv, CmdError};
+use crate::resp::{Argv, CmdError, Reply};
 use crate::types::stream::Id;
 use std::ops::Range;
 
@@ -21,6 +21,61 @@ pub(super) struct Request<'a> {
     pub(super) group: Option<(&'a [u8], &'a [u8])>,
     /// What is read does not pend.
     pub(super) no_ack: bool,
+    /// What has been with another consumer for so long is read first.
+    pub(super) claim_min_ms: Option<u64>,
+    /// Entries of all streams at most.
+    pub(super) total_max: usize,
+    /// Bytes of the whole reply at most.
+    pub(super) bytes_max: usize,
+}
+
+/// How much more a reply may hold, of all streams together. It holds one entry in any case.
+#[derive(Debug)]
+pub(super) struct Room {
+    entries: usize,
+    /// Where the output ends that is full.
+    end: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    /// The room for a reply that begins now.
+    pub(super) fn new(reply: &Reply<'_>, request: &Request<'_>) -> Self {
+        let end = reply.written().saturating_add(request.bytes_max);
+        Self { entries: request.total_max, end, is_empty: true }
+    }
+
+    /// How many more entries may be answered, unless they are large.
+    pub(super) fn left(&self) -> usize {
+        self.entries
+    }
+
+    /// Whether nothing more is to be answered.
+    pub(super) fn is_full(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// Answers an entry, if there is room for it; whether there was.
+    #[inline]
+    pub(super) fn put(
+        &mut self,
+        reply: &mut Reply<'_>,
+        write: impl FnOnce(&mut Reply<'_>),
+    ) -> bool {
+        if self.is_full() {
+            return false;
+        }
+        let before = reply.open();
+        write(reply);
+        if reply.written() > self.end && !self.is_empty {
+            reply.cut(before);
+            self.entries = 0;
+            return false;
+        }
+        self.entries -= 1;
+        self.is_empty = false;
+        true
+    }
 }
 
 /// Where the reading of a stream begins.
@@ -42,8 +97,16 @@ pub(super) fn parse<'a>(
     grouped: bool,
     now_ms: u64,
 ) -> Result<Request<'a>, CmdError> {
-    let mut request =
-        Request { keys: 0..0, count: usize::MAX, block: None, group: None, no_ack: false };
+    let mut request = Request {
+        keys: 0..0,
+        count: usize::MAX,
+        block: None,
+        group: None,
+        no_ack: false,
+        claim_min_ms: None,
+        total_max: usize::MAX,
+        bytes_max: usize::MAX,
+    };
     let mut args = Args::new(argv, 1);
     loop {
         let more = args.left() > 1;
@@ -56,23 +119,16 @@ pub(super) fn parse<'a>(
                 0 => usize::MAX,
                 count => count as usize,
             };
-        } else if args.left() > 2 && args.word("GROUP") {
-            if !grouped {
-                return Err(CmdError::Msg(
-                    "The GROUP option is only supported by XREADGROUP. You called XREAD instead.",
-                ));
-            }
-            request.group = Some((args.any()?, args.any()?));
-        } else if args.word("NOACK") {
-            if !grouped {
-                return Err(CmdError::Msg(
-                    "The NOACK option is only supported by XREADGROUP. You called XREAD instead.",
-                ));
-            }
-            request.no_ack = true;
-        } else {
+        } else if more && args.word("MAXCOUNT") {
+            request.total_max = at_most(&mut args, "MAXCOUNT must be a positive integer")?;
+        } else if more && args.word("MAXSIZE") {
+            request.bytes_max = at_most(&mut args, "MAXSIZE must be a positive integer")?;
+        } else if !of_group(&mut request, &mut args, grouped)? {
             return Err(CmdError::Syntax);
         }
+    }
+    if request.count != usize::MAX && request.total_max < request.count {
+        return Err(CmdError::Msg("MAXCOUNT must be greater than or equal to COUNT"));
     }
     let (first, count) = (args.position(), args.left());
     if count % 2 == 1 {
@@ -83,6 +139,38 @@ pub(super) fn parse<'a>(
         return Err(CmdError::Msg("Missing GROUP option for XREADGROUP"));
     }
     Ok(request)
+}
+
+/// Takes an option that only XREADGROUP has, if one comes next; whether it was.
+fn of_group<'a>(
+    request: &mut Request<'a>,
+    args: &mut Args<'a>,
+    grouped: bool,
+) -> Result<bool, CmdError> {
+    let refusal = if args.left() > 2 && args.word("GROUP") {
+        request.group = Some((args.any()?, args.any()?));
+        "The GROUP option is only supported by XREADGROUP. You called XREAD instead."
+    } else if args.word("NOACK") {
+        request.no_ack = true;
+        "The NOACK option is only supported by XREADGROUP. You called XREAD instead."
+    } else if args.left() > 1 && args.word("CLAIM") {
+        if grouped {
+            request.claim_min_ms = Some(claim_min_ms(args.any()?)?);
+        }
+        "The CLAIM option is only supported by XREADGROUP. You called XREAD instead."
+    } else {
+        return Ok(false);
+    };
+    if grouped { Ok(true) } else { Err(CmdError::Msg(refusal)) }
+}
+
+fn claim_min_ms(arg: &[u8]) -> Result<u64, CmdError> {
+    let ms = args::int(arg).map_err(|_| CmdError::Msg("min-idle-time is not an integer"))?;
+    u64::try_from(ms).map_err(|_| CmdError::Msg("min-idle-time must be a positive integer"))
+}
+
+fn at_most(args: &mut Args<'_>, otherwise: &'static str) -> Result<usize, CmdError> {
+    args.int_in(1, i64::MAX, CmdError::Msg(otherwise)).map(|max| max as usize)
 }
 
 impl Request<'_> {

@@ -8,8 +8,9 @@ use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Arg, Group, Spec, acl, arg, flag, key};
 use crate::stdx::num;
-use crate::types::stream::{Id, Stream, Trim, TrimBy};
+use crate::types::stream::{Id, References, Stream, Trim, TrimBy};
 use crate::types::{Collection, Limits};
+use std::ops::Range;
 
 /// Entries that approximate trimming removes at most, in nodes, if the command does not say.
 const NODES_AT_ONCE: u64 = 100;
@@ -28,6 +29,41 @@ pub(super) const OPTIONS: &[Arg] = &[
     arg::integer("count").after("LIMIT").optional().since("6.2.0"),
 ];
 
+/// What becomes of entries that pend in groups.
+pub(super) const REFERENCES: Arg = arg::one_of(
+    "condition",
+    &[
+        arg::token("keepref", "KEEPREF"),
+        arg::token("delref", "DELREF"),
+        arg::token("acked", "ACKED"),
+    ],
+)
+.optional()
+.since("8.2.0");
+
+/// Takes KEEPREF, DELREF or ACKED if one comes next; whether it was.
+///
+/// # Errors
+/// It is the second one.
+pub(super) fn take_references(
+    args: &mut Args<'_>,
+    taken: &mut Option<References>,
+) -> Result<bool, CmdError> {
+    let references = if args.word("KEEPREF") {
+        References::Keep
+    } else if args.word("DELREF") {
+        References::Delete
+    } else if args.word("ACKED") {
+        References::Acked
+    } else {
+        return Ok(false);
+    };
+    match taken.replace(references) {
+        None => Ok(true),
+        Some(_) => Err(CmdError::Syntax),
+    }
+}
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
     spec: Spec {
@@ -41,8 +77,11 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         acl: acl::STREAM,
         tips: &["nondeterministic_output"],
         keys: &[key(1).rw().delete()],
-        args: &[arg::key("key"), arg::block("trim", OPTIONS)],
-        history: &[("6.2.0", "Takes MINID and LIMIT.")],
+        args: &[arg::key("key"), arg::block("trim", OPTIONS), REFERENCES],
+        history: &[
+            ("6.2.0", "Takes MINID and LIMIT."),
+            ("8.2.0", "Takes KEEPREF, DELREF and ACKED."),
+        ],
         ..Spec::NEW
     },
     run: Run::Keys(xtrim),
@@ -55,6 +94,7 @@ pub(super) struct Options {
     strategy: Option<TrimBy>,
     approximate: bool,
     limit: Option<u64>,
+    references: Option<References>,
     /// The number of the argument that is the threshold.
     threshold_at: usize,
 }
@@ -62,6 +102,9 @@ pub(super) struct Options {
 impl Options {
     /// Takes the option that comes next, if it is one of these; whether it was.
     pub(super) fn take(&mut self, args: &mut Args<'_>) -> Result<bool, CmdError> {
+        if take_references(args, &mut self.references)? {
+            return Ok(true);
+        }
         if args.left() < 2 {
             return Ok(false);
         }
@@ -125,17 +168,20 @@ impl Options {
             None if self.approximate => Some(usual_limit(limits)),
             limit => limit,
         };
-        Ok(Some(Trim { by, approximate: self.approximate, limit }))
+        let references = self.references.unwrap_or_default();
+        Ok(Some(Trim { by, approximate: self.approximate, limit, references }))
     }
 
     /// The command as others are told it: with the id that an entry got in the place of the argument
-    /// behind the options, which end at number `end`, and with exactly what trimming has left here.
+    /// behind the options, which end at number `end`, with exactly what trimming has left here, and without
+    /// some arguments.
     pub(super) fn propagate(
         &self,
         c: &mut KeysCtx<'_>,
         argv: &Argv<'_>,
         left: &Left,
         (end, id): (usize, Option<Id>),
+        untold: Range<usize>,
     ) {
         if !c.is_feeding() || (!self.approximate && id.is_none()) {
             return;
@@ -143,21 +189,32 @@ impl Options {
         let (mut text, mut digits) = ([0; Id::TEXT_MAX], itoa::Buffer::new());
         let mut first = [0; Id::TEXT_MAX];
         let mut words: Vec<&[u8]> = argv.iter().collect();
+        let mut dropped = vec![untold];
         if let Some(id) = id {
             words[end] = id.text(&mut text);
         }
         if self.approximate {
             words[self.threshold_at - 1] = b"=";
+            // Of those that were acknowledged the oldest went: their number says which.
+            if self.references == Some(References::Acked) {
+                words[self.threshold_at - 2] = b"MAXLEN";
+            }
             words[self.threshold_at] = match self.strategy {
-                Some(TrimBy::MinId(_)) => left.first_id.text(&mut first),
+                Some(TrimBy::MinId(_)) if self.references != Some(References::Acked) => {
+                    left.first_id.text(&mut first)
+                }
                 _ => digits.format(left.len).as_bytes(),
             };
             let limit = words[..end].iter().rposition(|word| args::is(word, "LIMIT"));
             if self.limit.is_some()
                 && let Some(limit) = limit
             {
-                words.drain(limit..limit + 2);
+                dropped.push(limit..limit + 2);
             }
+        }
+        dropped.sort_unstable_by_key(|range| range.start);
+        for range in dropped.into_iter().rev() {
+            words.drain(range);
         }
         c.propagate_as(&words);
     }
@@ -206,7 +263,7 @@ fn xtrim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     c.reply.int(removed as i64);
     if removed > 0 {
-        options.propagate(c, argv, &left, (argv.len(), None));
+        options.propagate(c, argv, &left, (argv.len(), None), 0..0);
     }
     DONE
 }

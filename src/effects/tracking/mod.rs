@@ -161,6 +161,7 @@ impl TrackingIndex {
                 EventClass::KeyMiss
                 | EventClass::New
                 | EventClass::Reading
+                | EventClass::Claimable
                 | EventClass::Overwritten
                 | EventClass::TypeChanged
                 | EventClass::Database => {}

@@ -57,6 +57,10 @@ pub(super) mod type_byte {
     pub(crate) const HASH_METADATA: u8 = 24;
     /// A hash with deadlines of fields in a listpack.
     pub(crate) const HASH_LISTPACK_EX: u8 = 25;
+    /// A stream with the names that producers gave entries, as Redis 8.6 writes it.
+    pub(crate) const STREAM_4: u8 = 26;
+    /// The same with what was handed back in groups, as Redis 8.8 writes it.
+    pub(crate) const STREAM_5: u8 = 27;
 }
 
 /// What Redis's log calls the form of a value.
@@ -73,7 +77,7 @@ pub(super) fn form_name(kind: u8) -> &'static str {
         of::ZSET_LISTPACK => "Zset listpack",
         of::LIST_QUICKLIST_2 => "Quicklist listpack",
         of::SET_LISTPACK => "Set listpack",
-        of::STREAM | of::STREAM_2 | of::STREAM_3 => "Stream listpack",
+        of::STREAM | of::STREAM_2 | of::STREAM_3 | of::STREAM_4 | of::STREAM_5 => "Stream listpack",
         _ => "Value",
     }
 }

@@ -183,7 +183,7 @@ impl Pieces {
         let from = match std::mem::replace(&mut self.0, Left::All) {
             Left::Stream(cursor) => cursor,
             _ => {
-                begin(stream::type_of(out.version()), key, out);
+                begin(stream::type_of(it, out.version()), key, out);
                 stream::begin(it, out)
             }
         };

@@ -45,7 +45,7 @@ pub(super) fn save(value: Saved<'_>, key: Option<&[u8]>, out: &mut Encoder<'_>) 
             View::Hash(value) => hash(value, out),
             View::Zset(value) => zset(value, out),
             View::Stream(value) => {
-                out.begin(stream::type_of(out.version()));
+                out.begin(stream::type_of(value, out.version()));
                 stream::whole(value, out);
             }
         },

@@ -1,5 +1,7 @@
 //! Every value in the forms of every version: what is written is read as it was.
 
+mod streams;
+
 use super::decode::Decoder;
 use super::encode::Encoder;
 use super::load::load;

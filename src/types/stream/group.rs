@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
+use super::age::{Age, Ages};
 use super::{Facts, Id, Stream};
 use crate::ds::idmap::{IdMap, Iter};
 use crate::ds::streamnode::EntryRef;
@@ -13,7 +14,10 @@ pub(super) const FEW_PARTS: usize = 64;
 
 /// A group of consumers.
 ///
-/// Invariant: an entry pends in the group exactly if it pends with one consumer, the one it names.
+/// Invariants:
+/// 1. An entry that pends names one consumer, and pends with that one alone; or it names none, for it was
+///    handed back.
+/// 2. Where there are ages, each entry that pends has its own among them. There are if any was handed back.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     /// Entries up to this one were given out.
@@ -21,6 +25,10 @@ pub struct Group {
     /// How many were, counted from the stream's first ever, where that is known.
     pub entries_read: Option<u64>,
     pending: IdMap<Pending>,
+    /// The same by age, once somebody has asked for that.
+    ages: Option<Box<Ages>>,
+    /// The turn of what is handed back next.
+    next_turn: u64,
     by_name: BTreeMap<Arc<[u8]>, ConsumerId>,
     consumers: Vec<Option<Consumer>>,
     free: Vec<ConsumerId>,
@@ -33,12 +41,12 @@ pub struct ConsumerId(u32);
 /// An entry that was given out and not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// To whom.
-    pub consumer: ConsumerId,
-    /// When last, ms since the epoch.
-    pub delivered_ms: u64,
+    /// To whom; `None` of one that was handed back.
+    pub consumer: Option<ConsumerId>,
     /// How often.
     pub deliveries: u64,
+    /// When last, ms since the epoch; of one that was handed back its turn among those.
+    since: u64,
 }
 
 /// Who reads for a group.
@@ -68,9 +76,37 @@ pub struct Delivery<'a> {
 }
 
 impl Pending {
-    /// How long ago it was given out, in ms.
-    pub fn idle_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.delivered_ms)
+    /// How often what nobody can work off counts as given out.
+    pub const FATAL: u64 = i64::MAX as u64;
+
+    /// What was given to a consumer at a time, in ms since the epoch.
+    pub fn given(consumer: ConsumerId, delivered_ms: u64, deliveries: u64) -> Self {
+        Self { consumer: Some(consumer), deliveries, since: delivered_ms }
+    }
+
+    /// How often it counts as given out once it is so again. It stays at what says that nobody can work it
+    /// off.
+    pub fn once_more(&self) -> u64 {
+        if self.deliveries == Self::FATAL { Self::FATAL } else { self.deliveries.wrapping_add(1) }
+    }
+
+    /// When it was given out last, ms since the epoch; 0 of one that was handed back.
+    pub fn delivered_ms(&self) -> u64 {
+        self.consumer.map_or(0, |_| self.since)
+    }
+
+    /// How long ago it was given out, in ms, unless it was handed back.
+    pub fn idle_ms(&self, now_ms: u64) -> Option<u64> {
+        self.consumer.map(|_| now_ms.saturating_sub(self.since))
+    }
+
+    /// Whether it has been with its consumer for so long, or with nobody.
+    pub fn is_idle(&self, now_ms: u64, min_ms: u64) -> bool {
+        self.idle_ms(now_ms).is_none_or(|idle| idle >= min_ms)
+    }
+
+    fn age(&self, id: Id) -> Age {
+        Age { is_held: self.consumer.is_some(), since: self.since, id }
     }
 }
 
@@ -127,7 +163,7 @@ impl Group {
         self.by_name.remove(&consumer.name);
         self.free.push(id);
         for (entry, ()) in consumer.pending.iter() {
-            self.pending.remove(*entry);
+            self.take(*entry);
         }
         consumer.pending.len()
     }
@@ -173,29 +209,82 @@ impl Group {
         ids.filter_map(|(id, ())| self.pending.get(*id).map(|pending| (*id, pending)))
     }
 
-    /// Notes that an entry pends, whether it did or not; with whom it pended before.
-    pub fn assign(&mut self, id: Id, pending: Pending) -> Option<ConsumerId> {
-        let before = self.pending.insert(id, pending).map(|before| before.consumer);
-        if before == Some(pending.consumer) {
-            return before;
+    /// Notes that an entry pends, whether it did or not.
+    pub fn assign(&mut self, id: Id, pending: Pending) {
+        let before = self.pending.insert(id, pending);
+        if let Some(ages) = &mut self.ages {
+            before.iter().for_each(|before| ages.remove(&before.age(id)));
+            ages.insert(pending.age(id));
+        }
+        let before = before.and_then(|before| before.consumer);
+        if before == pending.consumer {
+            return;
         }
         if let Some(before) = before {
             self.consumer_mut(before).pending.remove(id);
         }
-        self.consumer_mut(pending.consumer).pending.insert(id, ());
-        before
+        if let Some(consumer) = pending.consumer {
+            self.consumer_mut(consumer).pending.insert(id, ());
+        }
     }
 
     /// An entry pends no longer; whether it did.
     pub fn release(&mut self, id: Id) -> bool {
-        let Some(pending) = self.pending.remove(id) else { return false };
-        self.consumer_mut(pending.consumer).pending.remove(id);
+        let Some(pending) = self.take(id) else { return false };
+        if let Some(consumer) = pending.consumer {
+            self.consumer_mut(consumer).pending.remove(id);
+        }
         true
     }
 
-    /// What is known of an entry that pends, to be changed; not with whom.
-    pub fn pending_mut(&mut self, id: Id) -> Option<&mut Pending> {
-        self.pending.get_mut(id)
+    /// Takes out what is known of an entry that pends, but for its place with its consumer.
+    fn take(&mut self, id: Id) -> Option<Pending> {
+        let pending = self.pending.remove(id)?;
+        if let Some(ages) = &mut self.ages {
+            ages.remove(&pending.age(id));
+        }
+        Some(pending)
+    }
+
+    /// An entry that pends is given to its consumer once more.
+    pub fn deliver_again(&mut self, id: Id, now_ms: u64) {
+        let Some(pending) = self.pending.get(id).copied() else { return };
+        let deliveries = pending.once_more();
+        self.assign(id, Pending { since: now_ms, deliveries, ..pending });
+    }
+
+    /// An entry goes on to pend, but with nobody, and counts as given out so often. Whoever claims what has
+    /// been idle gets it first, and in the order in which it was handed back.
+    pub fn hand_back(&mut self, id: Id, deliveries: u64) {
+        self.order_by_age();
+        let turn = match self.pending.get(id) {
+            Some(Pending { consumer: None, since, .. }) => *since,
+            _ => self.next_turn,
+        };
+        self.next_turn = self.next_turn.max(turn + 1);
+        self.assign(id, Pending { consumer: None, deliveries, since: turn });
+    }
+
+    /// What was handed back, from a turn on, with its turn.
+    pub fn handed_back(&self, from: u64) -> impl Iterator<Item = (u64, Id)> {
+        let ages = self.ages.iter().flat_map(move |ages| ages.handed_back(from));
+        ages.map(|age| (age.since, age.id))
+    }
+
+    /// How much was.
+    pub fn handed_back_count(&self) -> usize {
+        self.ages.as_ref().map_or(0, |ages| ages.handed_back_count())
+    }
+
+    /// When what pends now will first have been idle for so long, ms since the epoch; `None` if nothing
+    /// pends, or was never [asked for](Stream::idle) by age.
+    pub fn next_idle_ms(&self, min_ms: u64) -> Option<u64> {
+        let first = self.ages.as_ref()?.iter().next()?;
+        Some(if first.is_held { first.since.saturating_add(min_ms) } else { 0 })
+    }
+
+    fn order_by_age(&mut self) {
+        order_by_age(&mut self.ages, &self.pending);
     }
 
     /// Bytes of its allocations.
@@ -203,12 +292,14 @@ impl Group {
         let consumers = self.consumers().map(|(_, consumer)| {
             size_of::<Consumer>() + 2 * consumer.name.len() + consumer.pending.memory()
         });
-        size_of::<Self>() + self.pending.memory() + consumers.sum::<usize>()
+        let ages = self.ages.as_ref().map_or(0, |ages| ages.memory());
+        size_of::<Self>() + self.pending.memory() + ages + consumers.sum::<usize>()
     }
 
     /// How many parts it consists of, roughly.
     pub(super) fn parts(&self) -> usize {
-        2 * self.pending.chunk_count() + self.consumers.len()
+        let ages = self.ages.as_ref().map_or(0, |ages| ages.parts());
+        2 * self.pending.chunk_count() + self.consumers.len() + ages
     }
 
     /// Whether freeing it takes so long that another thread should do it.
@@ -217,23 +308,57 @@ impl Group {
     }
 }
 
+/// The ages of what pends, which are put in order if they are not yet.
+fn order_by_age<'a>(ages: &'a mut Option<Box<Ages>>, pending: &IdMap<Pending>) -> &'a mut Ages {
+    ages.get_or_insert_with(|| Box::new(pending.iter().map(|(id, it)| it.age(*id)).collect()))
+}
+
 const LIVES: &str = "the ids of consumers that were removed are not used";
 
+/// What of a group has been idle for long enough.
+#[derive(Clone, Debug, Default)]
+pub struct Idle {
+    /// What can be given to another consumer, the longest idle first.
+    pub entries: Vec<(Id, Pending)>,
+    /// What is no longer in the stream.
+    pub gone: Vec<(Id, Pending)>,
+}
+
 impl Stream {
-    /// Gives a consumer what its group was not given yet; how many entries. Each is shown.
-    pub fn deliver(&mut self, to: Delivery<'_>, mut show: impl FnMut(&EntryRef<'_>)) -> usize {
+    /// What has been idle in a group for so long; so many entries at most.
+    pub fn idle(&mut self, group: &[u8], now_ms: u64, min_ms: u64, max: usize) -> Idle {
+        let Self { nodes, groups, .. } = self;
+        let mut idle = Idle::default();
+        let Some(group) = groups.get_mut(group) else { return idle };
+        let pending = &group.pending;
+        for age in order_by_age(&mut group.ages, pending).iter() {
+            let found = pending.get(age.id).filter(|it| it.is_idle(now_ms, min_ms));
+            let Some(found) = found.filter(|_| idle.entries.len() < max) else { break };
+            let is_there = super::find(nodes, age.id).is_some();
+            let list = if is_there { &mut idle.entries } else { &mut idle.gone };
+            list.push((age.id, *found));
+        }
+        idle
+    }
+
+    /// Gives a consumer what its group was not given yet, until `take` refuses one; how many entries.
+    pub fn deliver(
+        &mut self,
+        to: Delivery<'_>,
+        mut take: impl FnMut(&EntryRef<'_>) -> bool,
+    ) -> usize {
         let Self { nodes, facts, groups, .. } = self;
         let Some(group) = groups.get_mut(to.group) else { return 0 };
         let Some(from) = group.last_id.next() else { return 0 };
         let mut count = 0;
         for entry in super::Forward::new(nodes, from, Id::MAX).take(to.max) {
+            if !take(&entry) {
+                break;
+            }
             group.pass(facts, entry.id);
             if to.pends {
-                let Delivery { consumer, now_ms, .. } = to;
-                let pending = Pending { consumer, delivered_ms: now_ms, deliveries: 1 };
-                group.assign(entry.id, pending);
+                group.assign(entry.id, Pending::given(to.consumer, to.now_ms, 1));
             }
-            show(&entry);
             count += 1;
         }
         count

@@ -3,9 +3,12 @@
 //!
 //! A stream without entries is a value like any other: it knows its last id and its groups.
 
+mod age;
 mod group;
+mod idempotence;
 mod progress;
 mod range;
+mod references;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -21,8 +24,10 @@ use crate::ds::streamnode::StreamNode;
 pub use crate::ds::idmap::Id;
 pub use crate::ds::streamnode::EntryRef;
 use group::FEW_PARTS;
-pub use group::{Consumer, ConsumerId, Delivery, Group, Pending};
+pub use group::{Consumer, ConsumerId, Delivery, Group, Idle, Pending};
+pub use idempotence::{Idempotence, Memory, Producer};
 pub use range::{Backward, Forward};
+pub use references::{References, Removal};
 pub use trim::{Trim, TrimBy};
 
 /// Bytes of a node at most, whatever the configuration says.
@@ -36,6 +41,8 @@ pub struct Stream {
     node_bytes: usize,
     facts: Facts,
     groups: BTreeMap<Box<[u8]>, Group>,
+    /// What is known of its producers, if any has named what it adds.
+    idempotence: Option<Box<Idempotence>>,
 }
 
 /// What is known of a stream beside what it holds.
@@ -80,7 +87,8 @@ impl Stream {
         let node_bytes = nodes.iter().map(|(_, node)| node.as_listpack().alloc_size()).sum();
         let len = nodes.iter().map(|(_, node)| node.live() as u64).sum();
         let facts = Facts { len, ..facts };
-        let mut stream = Self { nodes, node_bytes, facts, groups: BTreeMap::new() };
+        let mut stream =
+            Self { nodes, node_bytes, facts, groups: BTreeMap::new(), idempotence: None };
         stream.find_first();
         stream
     }
@@ -186,8 +194,7 @@ impl Stream {
 
     /// The entry with this id.
     pub fn get(&self, id: Id) -> Option<EntryRef<'_>> {
-        let (master, node) = self.nodes.floor(id)?;
-        node.find(*master, id)
+        find(&self.nodes, id)
     }
 
     /// What is known of it.
@@ -202,6 +209,21 @@ impl Stream {
         facts.last_id = last_id;
         facts.entries_added = added.unwrap_or(facts.entries_added);
         facts.max_deleted_id = max_deleted_id.unwrap_or(facts.max_deleted_id);
+    }
+
+    /// What is known of its producers.
+    pub fn idempotence(&self) -> Option<&Idempotence> {
+        self.idempotence.as_deref()
+    }
+
+    /// The same, to be changed; nothing, to be remembered as is usual, if there was none.
+    pub fn idempotence_mut(&mut self, usual: Memory) -> &mut Idempotence {
+        self.idempotence.get_or_insert_with(|| Box::new(Idempotence::new(usual)))
+    }
+
+    /// Sets what is known of its producers.
+    pub fn set_idempotence(&mut self, known: Idempotence) {
+        self.idempotence = Some(Box::new(known));
     }
 
     /// Its nodes, each under the id of its first entry.
@@ -237,6 +259,12 @@ impl Stream {
     pub fn remove_group(&mut self, name: &[u8]) -> Option<Group> {
         self.groups.remove(name)
     }
+}
+
+/// The entry with this id among nodes.
+fn find(nodes: &IdMap<StreamNode>, id: Id) -> Option<EntryRef<'_>> {
+    let (master, node) = nodes.floor(id)?;
+    node.find(*master, id)
 }
 
 /// Whether a node takes another entry of so many bytes.
@@ -283,11 +311,13 @@ impl Collection for Stream {
 
     fn memory(&self) -> usize {
         let groups = self.groups.iter().map(|(name, group)| name.len() + group.memory());
-        size_of::<Self>() + self.nodes.memory() + self.node_bytes + groups.sum::<usize>()
+        let known = self.idempotence.as_ref().map_or(0, |known| known.size());
+        size_of::<Self>() + self.nodes.memory() + self.node_bytes + known + groups.sum::<usize>()
     }
 
     fn is_slow_to_free(&self) -> bool {
         let of_groups: usize = self.groups.values().map(Group::parts).sum();
-        self.nodes.len() + of_groups > FEW_PARTS || self.node_bytes >= 1 << 20
+        let known = self.idempotence.as_ref().map_or(0, |known| known.parts());
+        self.nodes.len() + of_groups + known > FEW_PARTS || self.node_bytes >= 1 << 20
     }
 }

@@ -94,13 +94,27 @@ fn apply(step: Step, stream: &mut Stream, model: &mut Model, limits: &Limits) {
         }
         Step::Remove(_) => assert!(!stream.remove(Id::new(1, 1))),
         Step::MaxLen(max, approximate) => {
-            trim(stream, model, Trim { by: TrimBy::MaxLen(max), approximate, limit: None });
+            trim(
+                stream,
+                model,
+                Trim {
+                    by: TrimBy::MaxLen(max),
+                    approximate,
+                    limit: None,
+                    references: References::Keep,
+                },
+            );
         }
         Step::MinId(min) => {
             trim(
                 stream,
                 model,
-                Trim { by: TrimBy::MinId(id(min)), approximate: false, limit: None },
+                Trim {
+                    by: TrimBy::MinId(id(min)),
+                    approximate: false,
+                    limit: None,
+                    references: References::Keep,
+                },
             );
         }
         Step::Range(from, to) => range(stream, model, id(from), id(to)),
@@ -138,7 +152,10 @@ fn read(stream: &mut Stream, model: &mut Model, (name, max, pends): (u8, usize, 
     let consumer = consumer(stream, model, name);
     let to = Delivery { group: GROUP, consumer, max, now_ms: 5, pends };
     let mut given = Vec::new();
-    let count = stream.deliver(to, |entry| given.push(entry.id));
+    let count = stream.deliver(to, |entry| {
+        given.push(entry.id);
+        true
+    });
     assert_eq!(count, given.len());
     let behind = model.group_last.next().unwrap();
     let expected: Vec<Id> = model.entries.range(behind..).take(max).map(|(at, _)| *at).collect();
@@ -164,7 +181,7 @@ fn work(step: Step, stream: &mut Stream, model: &mut Model) {
             let consumer = consumer(stream, model, name);
             let Some(at) = nth(model, at) else { return };
             let (_, times) = model.pending[&at];
-            let pending = Pending { consumer, delivered_ms: 9, deliveries: times + 1 };
+            let pending = Pending::given(consumer, 9, times + 1);
             stream.group_mut(GROUP).unwrap().assign(at, pending);
             model.pending.insert(at, (name, times + 1));
         }
@@ -206,7 +223,7 @@ fn check(stream: &Stream, model: &Model) {
     let pending: BTreeMap<Id, (u8, u64)> = group
         .pending()
         .iter()
-        .map(|(at, it)| (*at, (group.consumer(it.consumer).name()[0], it.deliveries)))
+        .map(|(at, it)| (*at, (group.consumer(it.consumer.unwrap()).name()[0], it.deliveries)))
         .collect();
     assert_eq!(pending, model.pending);
     assert!(group.consumers().map(|(_, it)| it.name()[0]).eq(model.consumers.iter().copied()));
@@ -272,7 +289,12 @@ fn approximate_trimming_stops_at_its_limit() {
     for n in 1..=100 {
         stream.append(Id::new(n, 0), [&b"a"[..], b"b"].into_iter(), &limits);
     }
-    let mut trim = Trim { by: TrimBy::MaxLen(5), approximate: true, limit: Some(25) };
+    let mut trim = Trim {
+        by: TrimBy::MaxLen(5),
+        approximate: true,
+        limit: Some(25),
+        references: References::Keep,
+    };
     assert_eq!(stream.trim(&trim), 20);
     trim.limit = None;
     assert_eq!(stream.trim(&trim), 70);

@@ -1,6 +1,6 @@
 //! Removal of a stream's oldest entries.
 
-use super::{Id, Stream};
+use super::{Id, References, Stream};
 use crate::ds::streamnode::StreamNode;
 
 /// What is to be left of a stream.
@@ -12,6 +12,8 @@ pub struct Trim {
     pub approximate: bool,
     /// Entries removed at most.
     pub limit: Option<u64>,
+    /// What becomes of those that pend in groups.
+    pub references: References,
 }
 
 /// Which entries are to be left.
@@ -26,6 +28,18 @@ pub enum TrimBy {
 impl Stream {
     /// Removes the oldest entries; how many.
     pub fn trim(&mut self, trim: &Trim) -> u64 {
+        match trim.references {
+            References::Acked if !self.groups.is_empty() => return self.trim_acked(trim),
+            References::Delete => {
+                let first = self.facts.first_id;
+                let removed = self.trim(&Trim { references: References::Keep, ..*trim });
+                if removed > 0 {
+                    self.release_trimmed(first);
+                }
+                return removed;
+            }
+            References::Keep | References::Acked => {}
+        }
         let mut removed = 0;
         while let Some((master, node)) = self.nodes.first_mut() {
             let live = node.live() as u64;
@@ -75,6 +89,74 @@ impl Stream {
         self.node_bytes = self.node_bytes - before + node.as_listpack().alloc_size();
         self.facts.len -= removed;
         removed
+    }
+}
+
+impl Stream {
+    /// What trimming has removed, from an id on, pends in no group any longer; nor does what was deleted
+    /// among it before.
+    fn release_trimmed(&mut self, from: Id) {
+        let to = match self.facts.len {
+            0 => self.facts.last_id,
+            _ => self.facts.first_id.prev().unwrap_or(Id::MIN),
+        };
+        for group in self.groups.values_mut() {
+            let gone: Vec<Id> = group.pending().range(from..=to).map(|(id, _)| *id).collect();
+            for id in gone {
+                group.release(id);
+            }
+        }
+    }
+
+    /// Removes of the oldest entries those that every group was given and acknowledged; how many.
+    fn trim_acked(&mut self, trim: &Trim) -> u64 {
+        let ids = self.acked_to_trim(trim);
+        let max_deleted_id = self.facts.max_deleted_id;
+        for id in &ids {
+            self.remove(*id);
+        }
+        // What is older than all that is left makes no gap, as with other trimming.
+        self.facts.max_deleted_id = max_deleted_id;
+        if let Some(last) = ids.last().filter(|last| **last > self.facts.first_id) {
+            self.facts.max_deleted_id = max_deleted_id.max(*last);
+        }
+        ids.len() as u64
+    }
+
+    /// The entries that [`Stream::trim_acked`] removes, ascending.
+    fn acked_to_trim(&self, trim: &Trim) -> Vec<Id> {
+        // What a group was not given yet it cannot have acknowledged.
+        let read = self.groups.values().map(|group| group.last_id).min().unwrap_or(Id::MIN);
+        let mut surplus = match trim.by {
+            TrimBy::MaxLen(max) => self.facts.len.saturating_sub(max),
+            TrimBy::MinId(_) => u64::MAX,
+        };
+        let (mut ids, mut looked_at) = (Vec::new(), 0);
+        for (master, node) in self.nodes.range(Id::MIN..=read) {
+            let live = node.live() as u64;
+            looked_at += live;
+            if surplus == 0 || trim.limit.is_some_and(|limit| looked_at > limit) {
+                break;
+            }
+            let whole = match trim.by {
+                TrimBy::MaxLen(_) => live <= surplus,
+                TrimBy::MinId(min) => last_id(*master, node).is_none_or(|last| last < min),
+            };
+            if trim.approximate && !whole {
+                break;
+            }
+            for entry in node.entries(*master) {
+                let stays = matches!(trim.by, TrimBy::MinId(min) if entry.id >= min);
+                if surplus == 0 || stays || entry.id > read {
+                    return ids;
+                }
+                if !self.is_referred_to(entry.id) {
+                    ids.push(entry.id);
+                    surplus -= 1;
+                }
+            }
+        }
+        ids
     }
 }
 

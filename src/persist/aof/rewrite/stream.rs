@@ -2,7 +2,7 @@
 
 use super::{push_command, push_head, push_word};
 use crate::types::Collection;
-use crate::types::stream::{Facts, Group, Id, Stream};
+use crate::types::stream::{Facts, Group, Id, Idempotence, Memory, Stream};
 
 /// Appends the commands that make a stream.
 pub(super) fn rewrite(out: &mut Vec<u8>, key: &[u8], stream: &Stream) {
@@ -39,6 +39,31 @@ pub(super) fn rewrite(out: &mut Vec<u8>, key: &[u8], stream: &Stream) {
     for (name, group) in stream.groups() {
         self::group(out, key, name, group);
     }
+    if let Some(known) = stream.idempotence() {
+        names(out, key, known);
+    }
+}
+
+/// What is known of producers.
+fn names(out: &mut Vec<u8>, key: &[u8], known: &Idempotence) {
+    let (mut digits, mut more) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let Memory { duration_s, max_size } = known.memory();
+    let set: [&[u8]; 6] = [
+        b"XCFGSET",
+        key,
+        b"IDMP-DURATION",
+        digits.format(duration_s).as_bytes(),
+        b"IDMP-MAXSIZE",
+        more.format(max_size).as_bytes(),
+    ];
+    push_command(out, set.into_iter());
+    for (producer, its) in known.producers() {
+        for (entry, name) in its.names() {
+            let mut id = new();
+            let id = text(entry, &mut id);
+            push_command(out, [b"XIDMPRECORD", key, producer, name, id].into_iter());
+        }
+    }
 }
 
 fn group(out: &mut Vec<u8>, key: &[u8], name: &[u8], group: &Group) {
@@ -64,7 +89,7 @@ fn group(out: &mut Vec<u8>, key: &[u8], name: &[u8], group: &Group) {
                 b"0",
                 text(entry, &mut id),
                 b"TIME",
-                digits.format(pending.delivered_ms).as_bytes(),
+                digits.format(pending.delivered_ms()).as_bytes(),
                 b"RETRYCOUNT",
                 more.format(pending.deliveries).as_bytes(),
                 b"JUSTID",
@@ -72,6 +97,23 @@ fn group(out: &mut Vec<u8>, key: &[u8], name: &[u8], group: &Group) {
             ];
             push_command(out, claim.into_iter());
         }
+    }
+    for (_, entry) in group.handed_back(0) {
+        let mut id = new();
+        let deliveries = group.pending().get(entry).map_or(0, |pending| pending.deliveries);
+        let back: [&[u8]; 10] = [
+            b"XNACK",
+            key,
+            name,
+            b"FAIL",
+            b"IDS",
+            b"1",
+            text(entry, &mut id),
+            b"RETRYCOUNT",
+            more.format(deliveries).as_bytes(),
+            b"FORCE",
+        ];
+        push_command(out, back.into_iter());
     }
 }
 

@@ -29,12 +29,26 @@ use Part::{Bytes, Each, Length, Score, Text};
 const NODES: Part = Each(&[Text, Text]);
 /// What pends in a group.
 const PENDING: Part = Each(&[Bytes(16), Bytes(8), Length]);
-/// The groups of the three forms of streams.
+/// The groups of the forms of streams.
 const GROUPS: Part = Each(&[Text, Length, Length, PENDING, Each(&[Text, Bytes(8), IDS])]);
 const GROUPS_2: Part = Each(&[Text, Length, Length, Length, PENDING, Each(&[Text, Bytes(8), IDS])]);
 const GROUPS_3: Part =
     Each(&[Text, Length, Length, Length, PENDING, Each(&[Text, Bytes(16), IDS])]);
+const GROUPS_5: Part =
+    Each(&[Text, Length, Length, Length, PENDING, Each(&[Text, Bytes(16), IDS]), IDS]);
 const IDS: Part = Each(&[Bytes(16)]);
+/// The producers of a stream, each with its names.
+const PRODUCERS: Part = Each(&[Text, Each(&[Text, Length, Length])]);
+
+/// The two newest forms of streams.
+const STREAM_4: &[Part] = &[
+    Text, NODES, Length, Length, Length, Length, Length, Length, Length, Length, GROUPS_3, Length,
+    Length, PRODUCERS, Length, Length,
+];
+const STREAM_5: &[Part] = &[
+    Text, NODES, Length, Length, Length, Length, Length, Length, Length, Length, GROUPS_5, Length,
+    Length, PRODUCERS, Length, Length,
+];
 
 /// The parts of the section that begins with this byte, in a file of this version; `None` for one that
 /// is not known.
@@ -61,6 +75,8 @@ pub(super) fn parts(first: u8, version: u16) -> Option<&'static [Part]> {
         of::STREAM_3 => {
             &[Text, NODES, Length, Length, Length, Length, Length, Length, Length, Length, GROUPS_3]
         }
+        of::STREAM_4 => STREAM_4,
+        of::STREAM_5 => STREAM_5,
         opcode::AUX => &[Text, Text],
         opcode::FUNCTION => &[Text],
         opcode::SELECT_DB | opcode::IDLE => &[Length],

@@ -64,18 +64,18 @@ pub(super) fn load(
         of::HASH_METADATA => hash::metadata(&mut source)?.loaded(),
         of::HASH_METADATA_PRE if is_of_valkey(version) => hash::valkey(&mut source)?.loaded(),
         of::HASH_METADATA_PRE => hash::metadata_early(&mut source)?.loaded(),
-        of::STREAM => return stream(&mut source, false, false),
-        of::STREAM_2 => return stream(&mut source, true, false),
-        of::STREAM_3 => return stream(&mut source, true, true),
+        of::STREAM | of::STREAM_2 | of::STREAM_3 | of::STREAM_4 | of::STREAM_5 => {
+            let form = stream::Form {
+                facts: kind >= of::STREAM_2,
+                activity: kind >= of::STREAM_3,
+                names: kind >= of::STREAM_4,
+                handed_back: kind >= of::STREAM_5,
+            };
+            return Ok(Loaded::Value(stream::stream(&mut source, form)?.into_value()));
+        }
         unknown => return Err(LoadError::UnsupportedType(unknown)),
     };
     loaded.ok_or(LoadError::Empty)
-}
-
-/// A stream in the form that has these parts; one without entries is a value too.
-fn stream(source: &mut Source<'_, '_>, facts: bool, activity: bool) -> Result<Loaded, LoadError> {
-    let stream = stream::stream(source, stream::Form { facts, activity })?;
-    Ok(Loaded::Value(stream.into_value()))
 }
 
 /// What is loaded must hold something: an empty collection is no value.

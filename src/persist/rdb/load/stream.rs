@@ -4,7 +4,7 @@ use super::Source;
 use crate::ds::idmap::IdMap;
 use crate::ds::streamnode::StreamNode;
 use crate::persist::rdb::decode::Corrupt;
-use crate::types::stream::{Facts, Group, Id, Pending, Stream};
+use crate::types::stream::{Facts, Group, Id, Idempotence, Memory, Pending, Stream};
 
 /// Bytes of an id in a string of its own,
 const ID_LEN: usize = 16;
@@ -12,6 +12,9 @@ const ID_LEN: usize = 16;
 const GROUP_LEAST: usize = 1 + 2 + 1 + 1;
 const PENDING_LEAST: usize = ID_LEN + 8 + 1;
 const CONSUMER_LEAST: usize = 1 + 8 + 1;
+/// And of a producer and a name.
+const PRODUCER_LEAST: usize = 1 + 1;
+const NAME_LEAST: usize = 1 + 2;
 
 const NODE: &str = "a node that is no listpack of entries";
 const ORDER: &str = "nodes whose ids do not ascend";
@@ -27,6 +30,10 @@ pub(super) struct Form {
     pub(super) facts: bool,
     /// When consumers were active.
     pub(super) activity: bool,
+    /// The names that producers gave entries.
+    pub(super) names: bool,
+    /// What was handed back in groups.
+    pub(super) handed_back: bool,
 }
 
 /// A stream in this form. It may be empty.
@@ -58,7 +65,29 @@ pub(super) fn stream(source: &mut Source<'_, '_>, form: Form) -> Result<Stream, 
             return Err(source.corrupt(TWICE));
         }
     }
+    if form.names {
+        names(source, &mut stream)?;
+    }
     Ok(stream)
+}
+
+/// The names that producers gave entries.
+fn names(source: &mut Source<'_, '_>, stream: &mut Stream) -> Result<(), Corrupt> {
+    let duration_s = source.input.length()? as u64;
+    let max_size = source.input.length()? as u64;
+    let mut known = Idempotence::new(Memory { duration_s, max_size });
+    for _ in 0..source.count(PRODUCER_LEAST)? {
+        let producer = source.text()?;
+        for _ in 0..source.count(NAME_LEAST)? {
+            let name = source.text()?;
+            // How old it is shows when it is next asked for.
+            known.record(&producer, &name, id(source)?, 0);
+        }
+    }
+    known.added = source.input.length()? as u64;
+    known.duplicates = source.input.length()? as u64;
+    stream.set_idempotence(known);
+    Ok(())
 }
 
 /// The nodes, and the id of the last entry.
@@ -95,6 +124,14 @@ fn group(source: &mut Source<'_, '_>, form: Form, mut group: Group) -> Result<Gr
     for _ in 0..source.count(CONSUMER_LEAST)? {
         consumer(source, form, &mut group, &mut unowned)?;
     }
+    let back = if form.handed_back { source.count(ID_LEN)? } else { 0 };
+    for _ in 0..back {
+        let id = Id::from_be_bytes(source.input.array()?);
+        let Some((_, deliveries)) = unowned.remove(id) else {
+            return Err(source.corrupt(UNKNOWN));
+        };
+        group.hand_back(id, deliveries);
+    }
     if unowned.is_empty() { Ok(group) } else { Err(source.corrupt(UNOWNED)) }
 }
 
@@ -120,7 +157,7 @@ fn consumer(
         let Some((delivered_ms, deliveries)) = unowned.remove(id) else {
             return Err(source.corrupt(UNKNOWN));
         };
-        group.assign(id, Pending { consumer, delivered_ms, deliveries });
+        group.assign(id, Pending::given(consumer, delivered_ms, deliveries));
     }
     Ok(())
 }
