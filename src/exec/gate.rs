@@ -31,7 +31,11 @@ pub fn check(
         scripting::may_run_beside(s, spec)?;
     }
     evict::gate(s, id, spec)?;
-    saved(s, spec)?;
+    if !s.persist.saving.last_ok {
+        // PING tells those who watch over the server.
+        let told = spec.name == "ping" || flags_with_queued(s, id, spec).has(flag::WRITE);
+        saved(s, told)?;
+    }
     if s.persist.aof.refuses {
         log_failing(s, id, spec)?;
     }
@@ -171,21 +175,17 @@ fn not_while_subscribed(s: &Server, command: CommandId) -> CmdError {
 }
 
 /// Where the last save failed nothing is written, so that somebody notices.
-#[inline]
-fn saved(s: &Server, spec: &Spec) -> Result<(), CmdError> {
+#[cold]
+fn saved(s: &Server, told: bool) -> Result<(), CmdError> {
     const REFUSED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable \
                            to persist to disk. Commands that may modify the data set are disabled, \
                            because this instance is configured to report errors during writes if \
                            RDB snapshotting fails (stop-writes-on-bgsave-error option). Please \
                            check the Redis logs for details about the RDB error.";
-    if s.persist.saving.last_ok || !save::refuses_writes(s) {
+    if s.persist.saving.last_ok || !told || !save::refuses_writes(s) {
         return Ok(());
     }
-    // PING tells those who watch over the server.
-    if spec.flags.has(flag::WRITE) || spec.name == "ping" {
-        return Err(CmdError::code(REFUSED));
-    }
-    Ok(())
+    Err(CmdError::code(REFUSED))
 }
 
 /// Whether a script, or a command of one, may write now.
@@ -199,7 +199,7 @@ pub(super) fn may_write(s: &mut Server) -> Result<(), CmdError> {
     if s.config.min_replicas_to_write > 0 {
         followed(s, true)?;
     }
-    saved(s, &WRITING)?;
+    saved(s, true)?;
     if s.persist.aof.refuses { Err(log_fails(s)) } else { Ok(()) }
 }
 
@@ -208,9 +208,6 @@ fn log_fails(s: &Server) -> CmdError {
     let why = s.persist.aof.refusal();
     CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into())
 }
-
-/// Stands for whatever a script writes with.
-const WRITING: Spec = Spec { flags: flag::WRITE, ..Spec::NEW };
 
 /// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
 /// who look after the server by it.

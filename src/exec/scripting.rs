@@ -15,11 +15,11 @@ use crate::effects::Action;
 use crate::keyspace::Listener;
 use crate::resp::{Argv, CmdError, Out};
 use crate::script::{
-    Caller, How, Interpreter, Kind, LogLevel, Name, Progress, Running, ScriptFlags, Stage,
-    Suspended, Targets, Turn, flags,
+    Caller, How, Interpreter, Kind, LogLevel, Name, Progress, Running, ScriptFlags, Sha, Stage,
+    Suspended, Targets, Turn, flags, script_source,
 };
 use crate::server::Server;
-use crate::spec::{CommandId, flag};
+use crate::spec::{CommandFlags, CommandId, Spec, flag};
 use std::mem;
 
 /// What ends what is killed.
@@ -72,6 +72,33 @@ pub(super) fn fetch_entries(s: &mut Server, id: ClientId, hashes: &Hashes) {
     hashes.iter().flatten().for_each(|hash| database.prefetch_entry(*hash));
 }
 
+/// What the script or function says about itself that a command is to run, if it says something and is known.
+pub(super) fn said(s: &Server, command: CommandId, argv: &Argv<'_>) -> Option<ScriptFlags> {
+    let word = argv.get(1)?;
+    let said = match s.commands.row(command).spec.name {
+        "eval" | "eval_ro" => script_source(word).ok()?.0,
+        "evalsha" | "evalsha_ro" => s.scripting.cache.get(&Sha::named(word)?)?.flags,
+        "fcall" | "fcall_ro" => s.scripting.libraries.function(word)?.flags,
+        _ => return None,
+    };
+    (!said.has(flags::UNSAID)).then_some(said)
+}
+
+/// The flags of a command that runs what says this about itself: it is one that writes, and one that takes memory, unless
+/// that is denied.
+pub(super) fn flags_of(spec: &Spec, said: ScriptFlags) -> CommandFlags {
+    let told = flag::WRITE.with(flag::DENYOOM).with(flag::STALE);
+    let writes = !said.has(flags::NO_WRITES);
+    let grows = writes && !said.has(flags::ALLOW_OOM);
+    let bits = [
+        (flag::WRITE, writes),
+        (flag::DENYOOM, grows),
+        (flag::STALE, said.has(flags::ALLOW_STALE)),
+    ];
+    let set = bits.into_iter().filter(|(_, is)| *is);
+    set.fold(CommandFlags(spec.flags.0 & !told.0), |all, (bit, _)| all.with(bit))
+}
+
 /// Whether what says of itself what it does may do that now.
 ///
 /// # Errors
@@ -81,21 +108,29 @@ pub(super) fn may_run(s: &mut Server, id: ClientId, job: &Job) -> Result<(), Cmd
         return Ok(());
     }
     let said = !job.flags.has(flags::UNSAID);
-    if gate::is_stale(s) && !(said && job.flags.has(flags::ALLOW_STALE)) {
-        return Err(gate::STALE);
-    }
     // Of one that says nothing each command is looked at.
     if !said {
-        return Ok(());
+        return if gate::is_stale(s) { Err(gate::STALE) } else { Ok(()) };
     }
-    let grows = !job.flags.has(flags::ALLOW_OOM) && !job.flags.has(flags::NO_WRITES);
-    if grows && !evict::may_grow(s) {
-        return Err(evict::OUT_OF_MEMORY);
-    }
-    let writes = !job.flags.has(flags::NO_WRITES);
-    if job.read_only && writes {
+    may_do(s, job.flags)?;
+    if job.read_only && !job.flags.has(flags::NO_WRITES) {
         let words = "Can not execute a script with write flag using *_ro command.";
         return Err(CmdError::Msg(words));
+    }
+    Ok(())
+}
+
+/// Whether what something says that it does may be done now.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn may_do(s: &mut Server, said: ScriptFlags) -> Result<(), CmdError> {
+    if gate::is_stale(s) && !said.has(flags::ALLOW_STALE) {
+        return Err(gate::STALE);
+    }
+    let writes = !said.has(flags::NO_WRITES);
+    if writes && !said.has(flags::ALLOW_OOM) && !evict::may_grow(s) {
+        return Err(evict::OUT_OF_MEMORY);
     }
     if writes { gate::may_write(s) } else { Ok(()) }
 }
@@ -264,7 +299,7 @@ fn finish(
 /// # Errors
 /// The server is busy.
 #[cold]
-pub(super) fn may_run_beside(s: &Server, spec: &crate::spec::Spec) -> Result<(), CmdError> {
+pub(super) fn may_run_beside(s: &Server, spec: &Spec) -> Result<(), CmdError> {
     if spec.flags.has(flag::ALLOW_BUSY) {
         return Ok(());
     }
