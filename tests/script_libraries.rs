@@ -310,6 +310,17 @@ fn a_table_that_holds_a_string_many_times_does_not_exhaust_memory_as_json() {
 }
 
 #[test]
+fn strings_that_are_built_from_others_do_not_exhaust_memory() {
+    check_out_of_memory("local s = 'x' while true do s = s .. s end");
+    check_out_of_memory("return (('x'):rep(100)):gsub('x', ('y'):rep(1e7))");
+    check_out_of_memory("local s = ('x'):rep(2e8) return #table.concat({s, s, s})");
+    check_out_of_memory(
+        "local t, s = {}, ('x'):rep(1e7) for i = 1, 90 do t[i] = s end \
+         return #(('%s'):rep(90)):format(unpack(t))",
+    );
+}
+
+#[test]
 fn an_array_of_holes_does_not_exhaust_memory_as_json() {
     // Little room is left for it, so that it is soon over.
     check_out_of_memory(

@@ -109,9 +109,7 @@ pub fn slice(s: &mut Server) -> bool {
 
 #[cold]
 fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    // A queue of commands takes memory too, whatever they are.
-    let queues = s.clients.running(id).transaction.is_some() && !spec.flags.has(flag::NOT_QUEUED);
-    if queues || gate::flags_with_queued(s, id, spec).has(flag::DENYOOM) {
+    if gate::flags_with_queued(s, id, spec).has(flag::DENYOOM) {
         Err(OUT_OF_MEMORY)
     } else {
         Ok(())
