@@ -13,6 +13,7 @@ use crate::exec::{aof, call, clients, cron, load, reconfigure, save, scripting, 
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
+use crate::persist::leftovers;
 use crate::persist::snapshot::{Destination, write, write_blocks};
 use crate::repl::FileTask;
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser};
@@ -84,6 +85,7 @@ impl InProcess {
         this.server.persist.disk = Arc::new(disk.clone());
         this.disk = disk;
         let server = &mut this.server;
+        leftovers::remove(&*server.persist.disk, server.facts.pid, "dump.rdb", &|_| false);
         exec::link::at_start(server);
         if server.config.appendonly {
             aof_load::at_start(server)?;

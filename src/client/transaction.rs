@@ -8,6 +8,9 @@ use bytes::Bytes;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Or so many commands.
 const CHUNK_COMMANDS: usize = 1024;
+/// A chunk begins with room for so many commands as most transactions have, of three short arguments each.
+const FIRST_COMMANDS: usize = 16;
+const FIRST_BYTES: usize = 32 * FIRST_COMMANDS;
 
 /// A queue of commands whose arguments are copied out of the input. It grows by chunks, so that a
 /// long one is never moved as a whole.
@@ -23,7 +26,7 @@ pub struct Transaction {
 }
 
 /// Some commands that follow each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chunk {
     /// All other arguments, one behind the other.
     bytes: Vec<u8>,
@@ -52,7 +55,7 @@ impl Transaction {
             chunk.bytes.len() + bytes <= CHUNK_BYTES && chunk.commands.len() < CHUNK_COMMANDS
         });
         if !has_room {
-            self.chunks.push(Chunk::default());
+            self.chunks.push(Chunk::new());
         }
         let chunk = self.chunks.last_mut().expect("one was pushed if there was none");
         chunk.push(command, argv);
@@ -109,6 +112,15 @@ impl Transaction {
 }
 
 impl Chunk {
+    fn new() -> Self {
+        Self {
+            bytes: Vec::with_capacity(FIRST_BYTES),
+            apart: Vec::new(),
+            spans: Vec::with_capacity(3 * FIRST_COMMANDS),
+            commands: Vec::with_capacity(FIRST_COMMANDS),
+        }
+    }
+
     fn push(&mut self, command: CommandId, argv: &Argv<'_>) {
         for (i, arg) in argv.iter().enumerate() {
             if let Some(shared) = argv.shared(i) {

@@ -20,6 +20,10 @@ use std::sync::Arc;
 
 /// How long a slice of commands holds the loop.
 const SLICE_NANOS: u64 = 1_000_000;
+/// Commands whose keys are fetched ahead together,
+const AHEAD: usize = 16;
+/// where they are no longer than this.
+const KEY_AHEAD_MAX: usize = 256;
 
 /// Begins the load with which the server starts. The task waits in `persist.aof` then.
 ///
@@ -179,6 +183,9 @@ impl Player {
         s.keyspace.shared.set_timeless(true);
         let mut slice = Slice::Whole;
         while let Some((argv, offset)) = commands.get(self.next) {
+            if self.next.is_multiple_of(AHEAD) {
+                self.fetch_ahead(s, commands);
+            }
             if let Err(why) = self.run(s, &argv, offset) {
                 slice = load::refuse(s, why);
                 break;
@@ -195,6 +202,16 @@ impl Player {
             self.next = 0;
         }
         slice
+    }
+
+    /// Fetches ahead the places of the next commands' keys. What follows a command's name mostly is one; where it is not, nothing
+    /// is lost.
+    fn fetch_ahead(&self, s: &mut Server, commands: &Commands) {
+        let db = s.clients.running(self.client).db;
+        let next = (self.next..self.next + AHEAD).map_while(|number| commands.get(number));
+        let keys = next.filter(|(argv, _)| argv.len() > 1 && argv.at(1).len() <= KEY_AHEAD_MAX);
+        let seed = s.limits.seed;
+        s.keyspace.prefetch(db, keys.map(|(argv, _)| seed.hash(argv.at(1))));
     }
 
     /// Runs one command. What it answers nobody wants to know, and what it causes only the data set shows.

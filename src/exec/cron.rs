@@ -58,7 +58,9 @@ pub fn next_deadline(s: &Server) -> Option<u64> {
 /// while there is more to do.
 pub fn rehash(s: &mut Server) -> bool {
     let buckets = if s.config.activerehashing { REHASH_SLICE } else { 0 };
-    s.keyspace.rehash(buckets) && buckets > 0
+    // A table that was made for the keys to come is not to be taken for one that keys have left.
+    let shrinks = !s.persist.loading.is_on();
+    s.keyspace.rehash(buckets, shrinks) && buckets > 0
 }
 
 /// Evicts keys where commands have not made room enough; true while there is more to do.

@@ -16,13 +16,13 @@ pub(super) const RUNNING: CommandFlags = flag::NOSCRIPT
     .with(flag::MOVABLE_KEYS)
     .with(flag::COMPOSITE);
 
-/// A row of those.
+/// A row of those that may write.
 pub(super) const RUNS: Spec = Spec {
     since: "2.6.0",
     group: Group::Scripting,
     complexity: "Depends on the script",
     arity: -3,
-    flags: RUNNING,
+    flags: RUNNING.with(flag::MAY_REPLICATE),
     acl: acl::SCRIPTING,
     ..Spec::NEW
 };

@@ -5,13 +5,14 @@
 //! it is left to the next command, or to the periodic work. Values that take long to free are freed
 //! elsewhere, and count as gone from when they are evicted.
 
-use super::{evict_clients, gate, notable, settle, tracking};
+use super::gate::Asked;
+use super::{evict_clients, notable, settle, tracking};
 use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Keeper, Wanted};
 use crate::resp::CmdError;
 use crate::server::Server;
-use crate::spec::{Spec, flag};
+use crate::spec::flag;
 use rand::Rng;
 
 /// Keys evicted before the time is looked at.
@@ -42,7 +43,7 @@ enum Room {
 /// # Errors
 /// There is no room, and the command may need some.
 #[inline]
-pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
     if s.maxmemory == 0 || leaves_it_to_primary(s) {
         return Ok(());
     }
@@ -63,7 +64,7 @@ pub fn gate(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
         return Ok(());
     }
     make_room(s, slice_nanos(s.config.maxmemory_eviction_tenacity));
-    if s.out_of_memory { refuse(s, id, spec) } else { Ok(()) }
+    if s.out_of_memory { refuse(s, id, asked) } else { Ok(()) }
 }
 
 /// Whether this is a replica that holds what its primary sends, however much that is.
@@ -108,12 +109,8 @@ pub fn slice(s: &mut Server) -> bool {
 }
 
 #[cold]
-fn refuse(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    if gate::flags_with_queued(s, id, spec).has(flag::DENYOOM) {
-        Err(OUT_OF_MEMORY)
-    } else {
-        Ok(())
-    }
+fn refuse(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
+    if asked.with_queued(s, id).has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
 }
 
 fn has_room(s: &mut Server) {

@@ -1,7 +1,7 @@
 //! May it run now? The gates a command passes, in order; exceptions are flags of its row.
 
 use super::{evict, multi, save, scripting};
-use crate::client::{ClientId, Kind};
+use crate::client::{ClientId, Kind, Transaction};
 use crate::config::Guard;
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
@@ -19,6 +19,7 @@ pub fn check(
     argv: &Argv<'_>,
 ) -> Result<(), CmdError> {
     let spec = s.commands.row(command).spec;
+    let asked = Asked { spec, flags: flags_of(s, spec, argv) };
     let session = s.clients.running(id);
     let authenticated = session.flags.authenticated;
     let subscribed = session.kind == Kind::Pubsub && session.resp == Resp::V2;
@@ -30,41 +31,62 @@ pub fn check(
     if s.scripting.is_suspended() {
         scripting::may_run_beside(s, spec)?;
     }
-    evict::gate(s, id, spec)?;
+    evict::gate(s, id, asked)?;
     if !s.persist.saving.last_ok {
         // PING tells those who watch over the server.
-        let told = spec.name == "ping" || flags_with_queued(s, id, spec).has(flag::WRITE);
+        let told = spec.name == "ping" || asked.with_queued(s, id).has(flag::WRITE);
         saved(s, told)?;
     }
     if s.persist.aof.refuses {
-        log_failing(s, id, spec)?;
+        log_failing(s, id, asked)?;
     }
     if s.config.min_replicas_to_write > 0 {
-        let writes = flags_with_queued(s, id, spec).has(flag::WRITE);
+        let writes = asked.with_queued(s, id).has(flag::WRITE);
         followed(s, writes)?;
     }
     if !s.repl.is_primary() {
-        of_replica(s, id, spec)?;
+        of_replica(s, id, asked)?;
     }
     if subscribed && !spec.flags.has(flag::IN_PUBSUB) {
         return Err(not_while_subscribed(s, command));
     }
     if !s.repl.is_primary() {
-        not_stale(s, id, spec)?;
+        not_stale(s, id, asked)?;
     }
     loaded(s, id, spec)
+}
+
+/// A command that wants to run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    spec: &'static Spec,
+    /// Its flags; of one that runs a script those that the script's own say.
+    flags: CommandFlags,
+}
+
+impl Asked {
+    /// Its flags; EXEC has those of the commands it runs, too.
+    pub(super) fn with_queued(self, s: &mut Server, id: ClientId) -> CommandFlags {
+        let queued = queued(s, id, self.spec);
+        queued.map_or(self.flags, |transaction| self.flags | transaction.flags())
+    }
+}
+
+/// What EXEC is to run; nothing for other commands.
+pub(super) fn queued<'a>(s: &'a mut Server, id: ClientId, spec: &Spec) -> Option<&'a Transaction> {
+    s.clients.running(id).transaction.as_deref().filter(|_| multi::is_exec(spec))
+}
+
+/// A command's flags, as the script or function has it that the command runs.
+#[inline]
+pub(super) fn flags_of(s: &Server, spec: &Spec, argv: &Argv<'_>) -> CommandFlags {
+    if spec.flags.has(flag::COMPOSITE) { scripting::flags_of(s, spec, argv) } else { spec.flags }
 }
 
 /// Whether a client only repeats what was decided elsewhere, so that nothing it says is refused for this server's
 /// state: the log that is loaded, and the primary.
 pub(super) fn is_obeyed(s: &mut Server, id: ClientId) -> bool {
     s.clients.running(id).kind == Kind::Primary || s.keyspace.shared.is_timeless()
-}
-
-/// A command's flags; EXEC has those of the commands it runs, too.
-pub(super) fn flags_with_queued(s: &mut Server, id: ClientId, spec: &Spec) -> CommandFlags {
-    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
-    queued.map_or(spec.flags, |transaction| spec.flags | transaction.flags())
 }
 
 /// With `min-replicas-to-write` nothing is written that too few replicas would have soon.
@@ -106,7 +128,7 @@ fn loaded(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
 #[cold]
 fn wait_for_data(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
     let served = s.persist.loading.running.as_ref().is_some_and(|run| run.asynchronous);
-    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
+    let queued = queued(s, id, spec);
     // The old data set is served while the new one is loaded beside it.
     if served {
         let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
@@ -128,11 +150,11 @@ const LOADING: CmdError = CmdError::code("LOADING Redis is loading the dataset i
 
 /// A replica takes its primary's writes, and no others unless it is told to.
 #[cold]
-fn of_replica(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+fn of_replica(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
     if !s.config.replica_read_only {
         return Ok(());
     }
-    if !flags_with_queued(s, id, spec).has(flag::WRITE) {
+    if !asked.with_queued(s, id).has(flag::WRITE) {
         return Ok(());
     }
     Err(READ_ONLY)
@@ -148,12 +170,12 @@ pub(super) fn is_stale(s: &Server) -> bool {
 
 /// Without a link to its primary a replica may have nothing to say.
 #[cold]
-fn not_stale(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
+fn not_stale(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
     if !is_stale(s) {
         return Ok(());
     }
-    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
-    if queued.map_or(spec.flags.has(flag::STALE), |it| it.all_have(flag::STALE)) {
+    let queued = queued(s, id, asked.spec);
+    if queued.map_or(asked.flags.has(flag::STALE), |it| it.all_have(flag::STALE)) {
         return Ok(());
     }
     Err(STALE)
@@ -212,8 +234,8 @@ fn log_fails(s: &Server) -> CmdError {
 /// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
 /// who look after the server by it.
 #[cold]
-fn log_failing(s: &mut Server, id: ClientId, spec: &Spec) -> Result<(), CmdError> {
-    if !flags_with_queued(s, id, spec).has(flag::WRITE) && spec.name != "ping" {
+fn log_failing(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
+    if !asked.with_queued(s, id).has(flag::WRITE) && asked.spec.name != "ping" {
         return Ok(());
     }
     Err(log_fails(s))

@@ -5,7 +5,7 @@
 //! is refused while it is queued fails the transaction; one that fails when it runs does not, for
 //! there is no way back.
 
-use super::{call, gate, limits, scripting};
+use super::{call, gate, limits};
 use crate::client::{ClientId, ReplyMode, Transaction};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
 use crate::keyspace::Listener;
@@ -222,16 +222,7 @@ pub fn queue(
     command: CommandId,
     argv: &Argv<'_>,
 ) -> Result<bool, CmdError> {
-    let mut flags = s.commands.row(command).spec.flags;
-    if s.clients.running(id).transaction.is_some()
-        && let Some(said) = scripting::said(s, command, argv)
-    {
-        // What a script says that it does is known now, and counts for EXEC too.
-        if !gate::is_obeyed(s, id) {
-            scripting::may_do(s, said)?;
-        }
-        flags = scripting::flags_of(s.commands.row(command).spec, said);
-    }
+    let flags = gate::flags_of(s, s.commands.row(command).spec, argv);
     let session = s.clients.running(id);
     let watch_broken = session.flags.watch_broken;
     let Some(transaction) = session.queueing() else { return Ok(false) };

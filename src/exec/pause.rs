@@ -1,6 +1,6 @@
 //! CLIENT PAUSE: whose commands wait, and when they go on.
 
-use super::{call, gate, multi};
+use super::{call, gate};
 use crate::client::{ClientId, Kind};
 use crate::keyspace::Keeper;
 use crate::resp::Argv;
@@ -22,14 +22,14 @@ fn waits(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>
     let found = found.or_else(|| call::find(&s.commands, argv).ok());
     let Some(command) = found else { return false };
     let spec = s.commands.row(command).spec;
-    let queued = s.clients.running(id).transaction.as_ref().filter(|_| multi::is_exec(spec));
-    let flags = queued.map_or(spec.flags, |transaction| transaction.flags());
+    let flags = gate::flags_of(s, spec, argv);
+    let flags = gate::queued(s, id, spec).map_or(flags, |transaction| transaction.flags());
     let may_write = flags.has(flag::WRITE) || flags.has(flag::MAY_REPLICATE);
     // CLIENT UNPAUSE must get through, whatever waits.
     let ends_it = s.command_name(command) == "client|unpause";
     let would_wait = !ends_it && (s.pause.all || may_write);
-    // What is refused anyway is refused at once.
-    let waits = would_wait && gate::check(s, id, command, argv).is_ok();
+    // What is refused anyway is refused at once; nothing that the primary sends is.
+    let waits = would_wait && (gate::is_obeyed(s, id) || gate::check(s, id, command, argv).is_ok());
     s.clients.running(id).flags.paused = waits;
     waits
 }

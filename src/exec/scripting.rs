@@ -72,31 +72,33 @@ pub(super) fn fetch_entries(s: &mut Server, id: ClientId, hashes: &Hashes) {
     hashes.iter().flatten().for_each(|hash| database.prefetch_entry(*hash));
 }
 
-/// What the script or function says about itself that a command is to run, if it says something and is known.
-pub(super) fn said(s: &Server, command: CommandId, argv: &Argv<'_>) -> Option<ScriptFlags> {
-    let word = argv.get(1)?;
-    let said = match s.commands.row(command).spec.name {
-        "eval" | "eval_ro" => script_source(word).ok()?.0,
-        "evalsha" | "evalsha_ro" => s.scripting.cache.get(&Sha::named(word)?)?.flags,
-        "fcall" | "fcall_ro" => s.scripting.libraries.function(word)?.flags,
-        _ => return None,
+/// The flags of a command that runs a script or a function: what that says of itself counts, if it says something.
+#[cold]
+pub(super) fn flags_of(s: &Server, spec: &Spec, argv: &Argv<'_>) -> CommandFlags {
+    let Some(what) = argv.get(1) else { return spec.flags };
+    let said = match spec.name {
+        "eval" | "eval_ro" => script_source(what).ok().map(|(said, _)| said),
+        "evalsha" | "evalsha_ro" => {
+            let script = Sha::named(what).and_then(|sha| s.scripting.cache.get(&sha));
+            script.map(|script| script.flags)
+        }
+        "fcall" | "fcall_ro" => s.scripting.libraries.function(what).map(|function| function.flags),
+        _ => None,
     };
-    (!said.has(flags::UNSAID)).then_some(said)
-}
-
-/// The flags of a command that runs what says this about itself: it is one that writes, and one that takes memory, unless
-/// that is denied.
-pub(super) fn flags_of(spec: &Spec, said: ScriptFlags) -> CommandFlags {
-    let told = flag::WRITE.with(flag::DENYOOM).with(flag::STALE);
+    let Some(said) = said.filter(|said| !said.has(flags::UNSAID)) else { return spec.flags };
     let writes = !said.has(flags::NO_WRITES);
-    let grows = writes && !said.has(flags::ALLOW_OOM);
-    let bits = [
-        (flag::WRITE, writes),
-        (flag::DENYOOM, grows),
+    let of_said = [
         (flag::STALE, said.has(flags::ALLOW_STALE)),
+        (flag::WRITE, writes),
+        (flag::MAY_REPLICATE, writes),
+        (flag::DENYOOM, writes && !said.has(flags::ALLOW_OOM)),
     ];
-    let set = bits.into_iter().filter(|(_, is)| *is);
-    set.fold(CommandFlags(spec.flags.0 & !told.0), |all, (bit, _)| all.with(bit))
+    of_said.into_iter().fold(
+        spec.flags,
+        |all, (flag, on)| {
+            if on { all | flag } else { all.without(flag) }
+        },
+    )
 }
 
 /// Whether what says of itself what it does may do that now.
@@ -108,29 +110,21 @@ pub(super) fn may_run(s: &mut Server, id: ClientId, job: &Job) -> Result<(), Cmd
         return Ok(());
     }
     let said = !job.flags.has(flags::UNSAID);
-    // Of one that says nothing each command is looked at.
-    if !said {
-        return if gate::is_stale(s) { Err(gate::STALE) } else { Ok(()) };
-    }
-    may_do(s, job.flags)?;
-    if job.read_only && !job.flags.has(flags::NO_WRITES) {
-        let words = "Can not execute a script with write flag using *_ro command.";
-        return Err(CmdError::Msg(words));
-    }
-    Ok(())
-}
-
-/// Whether what something says that it does may be done now.
-///
-/// # Errors
-/// Why it may not.
-pub(super) fn may_do(s: &mut Server, said: ScriptFlags) -> Result<(), CmdError> {
-    if gate::is_stale(s) && !said.has(flags::ALLOW_STALE) {
+    if gate::is_stale(s) && !(said && job.flags.has(flags::ALLOW_STALE)) {
         return Err(gate::STALE);
     }
-    let writes = !said.has(flags::NO_WRITES);
-    if writes && !said.has(flags::ALLOW_OOM) && !evict::may_grow(s) {
+    // Of one that says nothing each command is looked at.
+    if !said {
+        return Ok(());
+    }
+    let grows = !job.flags.has(flags::ALLOW_OOM) && !job.flags.has(flags::NO_WRITES);
+    if grows && !evict::may_grow(s) {
         return Err(evict::OUT_OF_MEMORY);
+    }
+    let writes = !job.flags.has(flags::NO_WRITES);
+    if job.read_only && writes {
+        let words = "Can not execute a script with write flag using *_ro command.";
+        return Err(CmdError::Msg(words));
     }
     if writes { gate::may_write(s) } else { Ok(()) }
 }
@@ -456,7 +450,8 @@ fn check(s: &mut Server, command: CommandId, argv: &Argv<'_>) -> Result<(), CmdE
     let running = |test: fn(&Running) -> bool| s.scripting.running.as_ref().is_some_and(test);
     let (obeyed, wrote) = (running(|it| it.obeyed), running(|it| it.wrote));
     let may_grow = wrote || running(|it| it.flags.has(flags::ALLOW_OOM));
-    if spec.flags.has(flag::WRITE) && running(|it| it.read_only) {
+    let writes = spec.flags.has(flag::WRITE) || spec.flags.has(flag::MAY_REPLICATE);
+    if writes && running(|it| it.read_only) {
         return Err(CmdError::Msg("Write commands are not allowed from read-only scripts."));
     }
     if obeyed {

@@ -96,8 +96,10 @@ impl Database {
         std::mem::replace(self, Self::new(seed))
     }
 
-    pub(super) fn rehash(&mut self, buckets: usize) -> bool {
-        self.dict.resize_if_needed();
+    pub(super) fn rehash(&mut self, buckets: usize, shrinks: bool) -> bool {
+        if shrinks {
+            self.dict.resize_if_needed();
+        }
         self.dict.rehash(buckets)
     }
 

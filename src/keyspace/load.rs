@@ -44,3 +44,20 @@ impl Keyspace {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Keyspace;
+    use crate::stdx::hash::Seed;
+
+    #[test]
+    fn a_table_made_for_keys_to_come_stays_until_they_have() {
+        let mut keyspace = Keyspace::new(1, Seed::new(1, 2));
+        keyspace.expect_keys(0, 100_000);
+        let bytes = keyspace.dbs[0].dict.table_bytes();
+        while keyspace.rehash(64, false) {}
+        assert_eq!(keyspace.dbs[0].dict.table_bytes(), bytes);
+        while keyspace.rehash(64, true) {}
+        assert!(keyspace.dbs[0].dict.table_bytes() < bytes);
+    }
+}

@@ -132,12 +132,12 @@ impl Keyspace {
         other.dbs.into_iter().for_each(|database| self.shared.discard_database(database));
     }
 
-    /// Moves some buckets of the tables that are being resized and starts to shrink sparse ones;
+    /// Moves some buckets of the tables that are being resized and, if `shrinks`, starts to shrink sparse ones;
     /// true while there is more to do.
-    pub fn rehash(&mut self, buckets: usize) -> bool {
+    pub fn rehash(&mut self, buckets: usize, shrinks: bool) -> bool {
         let mut more = false;
         for db in &mut self.dbs {
-            more |= db.rehash(buckets);
+            more |= db.rehash(buckets, shrinks);
             if let Some(table) = db.take_husk() {
                 let bytes = table.table_bytes();
                 self.shared.discard_sized(table, bytes);

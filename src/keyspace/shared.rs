@@ -195,9 +195,14 @@ impl Unfreed {
         self.databases.load(Relaxed) > 0
     }
 
-    /// How many things were freed so far.
+    /// How many things were freed since the start, or since that was last forgotten.
     pub fn freed(&self) -> u64 {
         self.freed.load(Relaxed)
+    }
+
+    /// Forgets how many were freed.
+    pub fn forget_freed(&self) {
+        self.freed.store(0, Relaxed);
     }
 }
 

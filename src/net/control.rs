@@ -8,9 +8,13 @@ use crate::config::{SetError, Undo};
 use crate::effects::Action;
 use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot};
 use crate::persist::aof::writer::Report;
+use crate::persist::leftovers;
 use crate::resp::CmdError;
 use crate::server::Server;
 use crate::stdx::os::error::os_words;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -78,6 +82,9 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(hand_over_log(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
+    door.enter(|s| {
+        leftovers::remove(&*s.persist.disk, s.facts.pid, &s.config.dbfilename, &process_runs);
+    });
     door.enter(exec::link::at_start);
     door.enter(|s| match s.config.appendonly {
         true => aof_load::at_start(s),
@@ -85,6 +92,12 @@ async fn run(startup: Startup) -> Result<i32, String> {
     })?;
     tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
     Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
+}
+
+/// Whether there is a process of this number. One that may not be signalled is one.
+fn process_runs(pid: u32) -> bool {
+    let found = i32::try_from(pid).map(|pid| kill(Pid::from_raw(pid), None));
+    matches!(found, Ok(Ok(()) | Err(Errno::EPERM)))
 }
 
 /// Loads the data set, if there is one, and says that the server is ready.

@@ -6,6 +6,7 @@
 pub mod aof;
 pub mod disk;
 pub mod info;
+pub mod leftovers;
 pub mod load;
 pub mod rdb;
 mod saving;

@@ -5,6 +5,8 @@ use bytes::Bytes;
 
 /// Pushes up to this length are copied: that costs less than sharing them, in time and in memory.
 const COPIED_MAX: usize = 256;
+/// Room that an output without any is given for them: several messages often come before it is sent.
+const FIRST_ROOM: usize = 256;
 
 /// A push of bulk strings to any number of clients.
 #[derive(Debug)]
@@ -38,6 +40,9 @@ impl<'a> Message<'a> {
 /// Appends a push that others may get as well.
 pub(super) fn append(out: &mut Out, push: &Bytes) {
     if push.len() <= COPIED_MAX {
+        if out.tail_capacity() == 0 {
+            out.tail().reserve(FIRST_ROOM);
+        }
         out.put(push);
     } else {
         out.put_shared(push.clone());

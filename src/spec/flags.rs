@@ -22,6 +22,11 @@ macro_rules! bits {
                 Self(self.0 | other.0)
             }
 
+            /// Without the bits of the other.
+            pub const fn without(self, other: Self) -> Self {
+                Self(self.0 & !other.0)
+            }
+
             /// The names of the bits that are set, in Redis's order; nameless bits are internal.
             pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
                 $names.iter().filter(move |(bit, name)| self.has(*bit) && !name.is_empty()).map(|(_, name)| *name)

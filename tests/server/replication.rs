@@ -127,3 +127,22 @@ fn a_chain_hears_of_the_first() {
     assert_eq!(leader.info("sync_full"), "1");
     eventually("it was gone on with", || leader.info("sync_partial_ok") == "1");
 }
+
+#[test]
+fn a_paused_replica_reads_on_and_applies_nothing() {
+    let (primary, replica) = pair(&[]);
+    let (mut writer, mut reader) = (primary.connect(), replica.connect());
+    writer.ask("SET k 2");
+    eventually("the stream is at its database", || reader.ask("GET k") == "2");
+    assert_eq!(reader.ask("CLIENT PAUSE 100000 WRITE"), "OK");
+    let before = reader.info("slave_repl_offset");
+    writer.ask("SET k 3");
+    writer.ask("SET k 4");
+    let sent = writer.info("master_repl_offset");
+    eventually("all was read", || reader.info("slave_read_repl_offset") == sent);
+    assert_eq!(reader.ask("GET k"), "2");
+    assert_eq!(reader.info("slave_repl_offset"), before);
+    assert_eq!(reader.ask("CLIENT UNPAUSE"), "OK");
+    eventually("all was applied", || reader.info("slave_repl_offset") == sent);
+    assert_eq!(reader.ask("GET k"), "4");
+}

@@ -161,6 +161,7 @@ fn resetstat(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
     s.stats.reset();
     s.repl.counts = Default::default();
     s.keyspace.shared.stats = Default::default();
+    s.keyspace.shared.unfreed().forget_freed();
     s.reply(id).ok();
     DONE
 }

@@ -224,7 +224,7 @@ fn destroy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         Some(_) => stream.done(Event::GROUP_DESTROYED),
     }
     c.reply.int(i64::from(removed.is_some()));
-    if let Some(group) = removed {
+    if let Some(group) = removed.filter(Group::is_slow_to_free) {
         c.db.keyspace().shared.discard(group);
     }
     DONE

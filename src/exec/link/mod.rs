@@ -234,7 +234,10 @@ pub fn poll(s: &mut Server, attempt: u64, waker: &Waker) -> Wants {
         lose(s, &Fault::new(Retry::AtOnce, "It was closed on request."));
         return Wants::End;
     }
+    // What comes meanwhile is taken in, up to a limit: who waits has not lost its primary.
+    let has_room = (link.input.len() as u64) < s.config.client_query_buffer_limit;
     match (session.flags.paused, std::mem::take(&mut session.resumed)) {
+        (true, _) if has_room => Wants::Input,
         (true, _) => Wants::Nothing,
         (false, true) => Wants::Work,
         (false, false) => Wants::Input,
@@ -260,6 +263,9 @@ pub fn received(s: &mut Server, attempt: u64, bytes: usize) -> Next {
         session.active_ms = now_ms;
         session.traffic.net_in += bytes as u64;
         session.traffic.reads += 1;
+        if session.flags.paused {
+            return Next::Go;
+        }
     }
     work(s, attempt)
 }

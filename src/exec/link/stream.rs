@@ -4,7 +4,7 @@
 //! A transaction is run as one, and counts as one: until EXEC has come the offset stands before MULTI, so that
 //! a stream which breaks in between is gone on with from there.
 
-use super::super::{call, held, multi, primary, save, settle, tracking};
+use super::super::{call, held, multi, pause, primary, save, settle, tracking};
 use super::{Next, lose};
 use crate::client::{ClientId, Kind, PeerAddr, Session};
 use crate::config::PropagationError;
@@ -27,7 +27,7 @@ enum Slice {
     Idle,
     /// It is others' turn.
     More,
-    /// A snapshot has to be waited for.
+    /// A snapshot, or the end of a pause, has to be waited for.
     Held,
     Broken(String),
 }
@@ -68,7 +68,7 @@ pub(super) fn run(s: &mut Server, attempt: u64) -> Next {
             s.clients.running(id).resumed = true;
             Next::Yield
         }
-        // Its session is woken when the value is encoded.
+        // Its session is woken when the value is encoded, or the pause ends.
         Slice::Held => Next::Go,
         Slice::Broken(why) => {
             tracing::warn!("Protocol error from master: {why}");
@@ -101,7 +101,7 @@ fn run_some(
         let end = match parser.next(input, at, limits, spans) {
             Ok(Parsed::Command { end }) => {
                 let argv = Argv::new(input, spans);
-                if !held::may_run(s, id, &argv, None) {
+                if !pause::may_run(s, id, &argv, None) || !held::may_run(s, id, &argv, None) {
                     // It is parsed anew when it may run.
                     break Slice::Held;
                 }

@@ -4,6 +4,10 @@
 //! one manifest or the other is there, and the files of both are: what a manifest lists no longer is removed after
 //! the next one is on stable storage. Where it is not known which of two manifests is there, because that failed, both
 //! stay true: numbers are not used again, and files are kept until a later manifest is there.
+//!
+//! Before there is any manifest nothing is promised. But files get names then that hold data in other folders, and a folder of
+//! data without a manifest is refused. So the first manifest is announced: it is written under another name, then the files are named, then
+//! it gets its own. Who finds an announcement gives it that name if all it lists is there, and removes what it lists if not.
 
 use super::manifest::{Manifest, Piece};
 use crate::persist::disk::{self, Disk, File, Open, folder_of};
@@ -23,11 +27,6 @@ pub fn temp_base(pid: u32) -> PathBuf {
 /// What a base is called when it is whole, until the manifest lists it.
 pub fn whole_base(pid: u32) -> String {
     format!("temp-rewriteaof-bg-{pid}.aof")
-}
-
-/// Whether a file of the working directory is one of these.
-fn is_base_left_over(name: &str) -> bool {
-    name.starts_with("temp-rewriteaof-") && name.ends_with(".aof")
 }
 
 /// How the files are called.
@@ -67,6 +66,15 @@ impl Names {
         self.path(&format!("temp-{}.manifest", self.file))
     }
 
+    /// The first manifest, while the files that it lists get their names.
+    fn announcement(&self) -> PathBuf {
+        self.path(&format!("temp-{}.first", self.file))
+    }
+
+    fn temp_base(&self, name: &str) -> PathBuf {
+        self.path(&format!("temp-{name}"))
+    }
+
     /// The increment that is written before there is a base for it.
     fn temp_increment(&self) -> String {
         format!("temp-{}.incr", self.file)
@@ -78,8 +86,10 @@ impl Names {
 
     /// Whether a file was left by a rewrite that never came to its end.
     fn is_leftover(&self, name: &str) -> bool {
+        let path = self.path(name);
         name == self.temp_increment()
-            || Some(name) == self.temp_manifest().file_name().and_then(|name| name.to_str())
+            || path == self.temp_manifest()
+            || name.strip_prefix("temp-").is_some_and(|base| self.is_data(base))
     }
 
     /// Whether a file without a manifest that lists it holds data nevertheless.
@@ -113,6 +123,8 @@ pub struct Folder {
     disk: Arc<dyn Disk>,
     names: Names,
     manifest: Manifest,
+    /// There is a manifest on the disk, for certain.
+    is_listed: bool,
     /// The manifest on the disk may be another than this one: writing one failed, maybe after it was in place.
     in_doubt: bool,
     keeps_history: bool,
@@ -125,6 +137,9 @@ impl Folder {
     /// Why the server must not start.
     pub fn read(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
         let mut folder = Self::read_manifest(disk, names)?;
+        if folder.manifest.is_empty() {
+            folder.settle_announced()?;
+        }
         folder.refuse_unlisted()?;
         if folder.is_to_migrate() {
             folder.migrate().map_err(|error| {
@@ -141,10 +156,12 @@ impl Folder {
     /// It cannot be read.
     pub fn read_manifest(disk: Arc<dyn Disk>, names: Names) -> Result<Self, String> {
         let manifest = Manifest::default();
-        let mut folder = Self { disk, names, manifest, in_doubt: false, keeps_history: false };
+        let (is_listed, in_doubt, keeps_history) = (false, false, false);
+        let mut folder = Self { disk, names, manifest, is_listed, in_doubt, keeps_history };
         match disk::read(&*folder.disk, &folder.names.manifest()) {
             Ok(text) => {
                 folder.manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
+                folder.is_listed = true;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
@@ -191,31 +208,38 @@ impl Folder {
         self.disk.create_dir(&self.names.dir)?;
         self.disk.sync_dir(folder_of(&self.names.dir))?;
         self.remove_leftovers();
+        self.forget_announced()?;
         let mut manifest = self.manifest.clone();
-        if manifest.base.is_none() && manifest.increments.is_empty() {
-            let name = self.names.base(manifest.base_seq + 1, snapshot);
-            tracing::info!("Creating AOF base file {name} on server start");
-            let path = self.names.path(&name);
-            let temp = self.names.path(&format!("temp-{name}"));
-            disk::replace(&*self.disk, &path, &temp, empty_base)?;
-            manifest.set_base(name);
+        let new_base = manifest.base.is_none() && manifest.increments.is_empty();
+        if new_base {
+            manifest.set_base(self.names.base(manifest.base_seq + 1, snapshot));
         }
-        let opened = match manifest.increments.last() {
-            Some(last) => {
-                tracing::info!("Opening AOF incr file {} on server start", last.name);
-                let file = self.disk.open(&self.names.path(&last.name), Open::Append)?;
-                Opened { len: file.size()?, file }
-            }
-            None => {
-                let name = self.names.increment(manifest.increment_seq + 1);
-                tracing::info!("Creating AOF incr file {name} on server start");
-                let file = self.disk.open(&self.names.path(&name), Open::Create)?;
-                manifest.push_increment(name);
-                Opened { file, len: 0 }
-            }
+        let new_increment = manifest.increments.is_empty();
+        if new_increment {
+            manifest.push_increment(self.names.increment(manifest.increment_seq + 1));
+        }
+        if new_base {
+            self.announce(&manifest)?;
+        }
+        if let Some(base) = manifest.base.as_ref().filter(|_| new_base) {
+            let name = &base.name;
+            tracing::info!("Creating AOF base file {name} on server start");
+            let temp = self.names.temp_base(name);
+            disk::replace(&*self.disk, &self.names.path(name), &temp, empty_base)?;
+        }
+        let last = manifest.increments.last().expect("there is one, or one was added");
+        let path = self.names.path(&last.name);
+        let opened = if new_increment {
+            tracing::info!("Creating AOF incr file {} on server start", last.name);
+            Opened { file: self.disk.open(&path, Open::Create)?, len: 0 }
+        } else {
+            tracing::info!("Opening AOF incr file {} on server start", last.name);
+            let file = self.disk.open(&path, Open::Append)?;
+            Opened { len: file.size()?, file }
         };
         if manifest != self.manifest {
-            self.write(&manifest)?;
+            self.disk.sync_dir(&self.names.dir)?;
+            self.put(&manifest)?;
             self.manifest = manifest;
         }
         self.remove_history();
@@ -270,7 +294,7 @@ impl Folder {
     pub fn finish_rewrite(&mut self, base: &Base) -> io::Result<()> {
         let last = self.manifest.increments.len().saturating_sub(1);
         let manifest = self.manifest.without(last);
-        self.set_base(manifest, base)
+        self.set_base(manifest, base, None)
     }
 
     /// Puts a base in the place of all there is; nothing is written behind it.
@@ -281,7 +305,7 @@ impl Folder {
         self.disk.create_dir(&self.names.dir)?;
         self.disk.sync_dir(folder_of(&self.names.dir))?;
         let manifest = self.manifest.without(self.manifest.increments.len());
-        self.set_base(manifest, base)
+        self.set_base(manifest, base, None)
     }
 
     /// Ends the first rewrite: its increment gets its name and follows the base.
@@ -290,35 +314,73 @@ impl Folder {
     /// There is no append-only file.
     pub fn finish_first(&mut self, base: &Base) -> io::Result<()> {
         let mut manifest = self.manifest.without(self.manifest.increments.len());
-        let name = self.names.increment(manifest.increment_seq + 1);
+        manifest.push_increment(self.names.increment(manifest.increment_seq + 1));
+        // The number is not used again, whatever becomes of this.
         self.manifest.increment_seq += 1;
+        let increment = manifest.increments.last().cloned();
         let temp = self.names.temp_increment();
-        self.disk.rename(&self.names.path(&temp), &self.names.path(&name))?;
-        tracing::info!("Successfully renamed the temporary AOF incr file {temp} into {name}");
-        manifest.push_increment(name.clone());
-        self.set_base(manifest, base).inspect_err(|_| {
-            let seq = self.manifest.increment_seq;
-            self.manifest.history.push(Piece { name, seq });
+        self.set_base(manifest, base, Some(&temp)).inspect_err(|_| {
+            self.manifest.history.extend(increment);
         })
     }
 
-    fn set_base(&mut self, mut manifest: Manifest, base: &Base) -> io::Result<()> {
+    /// Lets a manifest hold that has a new base, and maybe a first increment, `temp` until now.
+    fn set_base(&mut self, mut next: Manifest, base: &Base, temp: Option<&str>) -> io::Result<()> {
         // The number is not used again, whatever becomes of this.
         self.manifest.base_seq += 1;
-        let seq = self.manifest.base_seq;
-        let name = self.names.base(seq, base.snapshot);
-        let temp = &base.temp;
-        self.disk.rename(Path::new(temp), &self.names.path(&name))?;
-        self.disk.sync_dir(&self.names.dir)?;
-        tracing::info!("Successfully renamed the temporary AOF base file {temp} into {name}");
-        manifest.set_base(name.clone());
-        if let Err(error) = self.write(&manifest) {
-            self.manifest.history.push(Piece { name, seq });
-            return Err(error);
+        next.set_base(self.names.base(self.manifest.base_seq, base.snapshot));
+        let put = self.name_and_put(&next, base, temp);
+        if put.is_err() {
+            self.manifest.history.extend(next.base);
+            // What is left of it is found at the next start.
+            let _ = self.forget_announced();
+            return put;
         }
-        self.manifest = manifest;
+        self.manifest = next;
         self.remove_history();
         Ok(())
+    }
+
+    fn name_and_put(&mut self, next: &Manifest, base: &Base, temp: Option<&str>) -> io::Result<()> {
+        self.announce(next)?;
+        if let (Some(temp), Some(increment)) = (temp, next.increments.last()) {
+            let name = &increment.name;
+            self.disk.rename(&self.names.path(temp), &self.names.path(name))?;
+            tracing::info!("Successfully renamed the temporary AOF incr file {temp} into {name}");
+        }
+        if let Some(Piece { name, .. }) = &next.base {
+            let temp = &base.temp;
+            self.disk.rename(Path::new(temp), &self.names.path(name))?;
+            tracing::info!("Successfully renamed the temporary AOF base file {temp} into {name}");
+        }
+        self.disk.sync_dir(&self.names.dir)?;
+        self.put(next)
+    }
+
+    /// Announces what is to be the first manifest, if there is none: on stable storage before any of the files that it
+    /// lists has its name.
+    fn announce(&self, manifest: &Manifest) -> io::Result<()> {
+        if self.is_listed {
+            return Ok(());
+        }
+        // What was announced before must not be there without that.
+        self.forget_announced()?;
+        let mut file = self.disk.open(&self.names.announcement(), Open::Create)?;
+        file.write_all(manifest.format().as_bytes())?;
+        file.sync()?;
+        self.disk.sync_dir(&self.names.dir)
+    }
+
+    /// Puts a manifest in its place that was announced where there was none.
+    fn put(&mut self, manifest: &Manifest) -> io::Result<()> {
+        if self.is_listed {
+            return self.write(manifest);
+        }
+        let (from, to) = (self.names.announcement(), self.names.manifest());
+        let put = self.disk.rename(&from, &to).and_then(|()| self.disk.sync_dir(&self.names.dir));
+        self.in_doubt = put.is_err();
+        self.is_listed = put.is_ok();
+        put
     }
 
     fn write(&mut self, manifest: &Manifest) -> io::Result<()> {
@@ -326,7 +388,45 @@ impl Folder {
         let (path, temp) = (self.names.manifest(), self.names.temp_manifest());
         let written = disk::replace(&*self.disk, &path, &temp, text.as_bytes());
         self.in_doubt = written.is_err();
+        self.is_listed |= written.is_ok();
         written
+    }
+
+    /// What is announced; nothing where that is not whole, for then no file had got its name.
+    fn announced(&self) -> Manifest {
+        let text = disk::read(&*self.disk, &self.names.announcement());
+        text.ok().and_then(|text| Manifest::parse(&text).ok()).unwrap_or_default()
+    }
+
+    /// Does with a manifest that was announced and is not in its place what there is to do at the start.
+    fn settle_announced(&mut self) -> Result<(), String> {
+        let announced = self.announced();
+        let whole = announced.base.is_some()
+            && announced.to_load().all(|piece| self.length(&piece.name).is_ok());
+        let settled = match whole {
+            true => self.put(&announced).map(|()| self.manifest = announced),
+            false => self.forget_announced(),
+        };
+        settled.map_err(|error| {
+            let (path, why) = (self.names.announcement(), os_words(&error));
+            format!("Can't settle the AOF manifest {} that was begun: {why}", path.display())
+        })
+    }
+
+    /// Removes what was announced and never came to be: the files first, for they must not be there unannounced.
+    fn forget_announced(&self) -> io::Result<()> {
+        let remove = |path: &Path| match self.disk.remove(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        let announced = self.announced();
+        for piece in announced.to_load().filter(|piece| !self.manifest.lists(piece)) {
+            remove(&self.names.path(&piece.name))?;
+        }
+        if announced.base.is_some() {
+            self.disk.sync_dir(&self.names.dir)?;
+        }
+        remove(&self.names.announcement())
     }
 
     /// Removes the files that the manifest lists as history. What cannot be removed stays listed.
@@ -351,15 +451,11 @@ impl Folder {
     }
 
     fn remove_leftovers(&self) {
-        let list = |dir: &Path| self.disk.list(dir).unwrap_or_default();
-        let of_folder = list(&self.names.dir).into_iter();
-        let of_folder = of_folder.filter(|name| self.names.is_leftover(name));
-        let bases = list(Path::new(".")).into_iter().filter(|name| is_base_left_over(name));
-        for path in of_folder.map(|name| self.names.path(&name)).chain(bases.map(PathBuf::from)) {
-            let name = path.display();
+        let names = self.disk.list(&self.names.dir).unwrap_or_default();
+        for name in names.iter().filter(|name| self.names.is_leftover(name)) {
             tracing::info!("Removing {name}, left by a rewrite that did not come to its end");
             // What cannot be removed does no harm.
-            let _ = self.disk.remove(&path);
+            let _ = self.disk.remove(&self.names.path(name));
         }
     }
 
@@ -444,6 +540,10 @@ impl Manifest {
         past.append(&mut manifest.history);
         manifest.history = past;
         manifest
+    }
+
+    fn lists(&self, piece: &Piece) -> bool {
+        self.to_load().any(|listed| listed.name == piece.name)
     }
 
     fn set_base(&mut self, name: String) {

@@ -116,6 +116,7 @@ impl Manifest {
                 },
             )?;
         }
+        manifest.number_past_history();
         Ok(manifest)
     }
 
@@ -135,6 +136,17 @@ impl Manifest {
     /// The files to be loaded, in order.
     pub fn to_load(&self) -> impl Iterator<Item = &Piece> {
         self.base.iter().chain(&self.increments)
+    }
+
+    /// A file that is to be removed keeps its number, or a new one would be removed under its name.
+    fn number_past_history(&mut self) {
+        for piece in &self.history {
+            let seq = match piece.name.contains(".base.") {
+                true => &mut self.base_seq,
+                false => &mut self.increment_seq,
+            };
+            *seq = piece.seq.max(*seq);
+        }
     }
 
     fn take(&mut self, piece: Piece, kind: Kind) -> Result<(), &'static str> {
@@ -222,6 +234,13 @@ mod tests {
         assert_eq!(manifest.increments[0].name, "a b\"ä.2.incr.aof");
         assert_eq!((manifest.base_seq, manifest.increment_seq), (1, 4));
         assert_eq!(manifest.format(), text);
+    }
+
+    #[test]
+    fn the_numbers_of_files_that_are_to_be_removed_are_not_given_again() {
+        let text = "file a.7.base.rdb seq 7 type h\nfile a.9.incr.aof seq 9 type h\n";
+        let manifest = Manifest::parse(text.as_bytes()).unwrap();
+        assert_eq!((manifest.base_seq, manifest.increment_seq), (7, 9));
     }
 
     #[test]

@@ -358,10 +358,9 @@ impl Reader {
                 return Err(self.damage(at, Fault::LineEnd([byte(0), byte(1)])));
             }
         }
-        let value = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
         self.element = self.offset(at);
         self.elements += 1;
-        Ok(Some((value.unwrap_or(i64::MAX), at + 1 + text.len() + 2)))
+        Ok(Some((value(text), at + 1 + text.len() + 2)))
     }
 
     /// Notes where a transaction begins and ends.
@@ -382,4 +381,15 @@ impl Reader {
         self.in_multi = multi || (self.in_multi && !exec);
         Ok(())
     }
+}
+
+/// The number that a sign and digits stand for; the greatest there is for more of them.
+fn value(text: &[u8]) -> i64 {
+    /// So many digits make no number that is too great.
+    const FEW: usize = 18;
+    if text.len() <= FEW && text.first() != Some(&b'-') {
+        // As good as all are lengths, of few digits.
+        return text.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+    }
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(i64::MAX)
 }

@@ -72,14 +72,24 @@ impl Simulated {
     #[must_use]
     pub fn after_crash(&self, kept: u8) -> Self {
         let state = self.state();
-        let contents: Vec<_> = state.contents.iter().map(|file| file.after_crash(kept)).collect();
-        Self(Arc::new(Mutex::new(State {
-            names: state.stable_names.clone(),
-            stable_names: state.stable_names.clone(),
-            folders: state.folders.clone(),
-            contents,
-            ..State::default()
-        })))
+        let names = state.stable_names.clone();
+        state.found(names, |file| file.after_crash(kept))
+    }
+
+    /// As [`Self::after_crash`], but the names are there as they are now: what a device does that is ahead of what it was asked to sync.
+    #[must_use]
+    pub fn after_crash_with_names(&self, kept: u8) -> Self {
+        let state = self.state();
+        let names = state.names.clone();
+        state.found(names, |file| file.after_crash(kept))
+    }
+
+    /// The disk as it is found after only the process ended now: nothing is lost.
+    #[must_use]
+    pub fn after_kill(&self) -> Self {
+        let state = self.state();
+        let names = state.names.clone();
+        state.found(names, |file| Content { stable: file.bytes.clone(), bytes: file.bytes.clone() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -104,6 +114,21 @@ impl Content {
 }
 
 impl State {
+    /// A disk that holds these names for what has become of the files.
+    fn found(
+        &self,
+        names: BTreeMap<PathBuf, usize>,
+        become_of: impl Fn(&Content) -> Content,
+    ) -> Simulated {
+        Simulated(Arc::new(Mutex::new(Self {
+            stable_names: names.clone(),
+            names,
+            folders: self.folders.clone(),
+            contents: self.contents.iter().map(become_of).collect(),
+            ..Self::default()
+        })))
+    }
+
     /// Counts an operation that changes something.
     fn operate(&mut self) -> io::Result<()> {
         let number = self.operations;

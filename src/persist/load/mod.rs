@@ -178,7 +178,7 @@ pub fn read_rdb(
                 load.summary.rest = reader.into_rest();
                 return Ok(load.summary);
             }
-            load.take(found)?;
+            load.take(found, &mut reader)?;
         }
         load.went_on(reader.at())?;
     }
@@ -195,10 +195,10 @@ struct Load<'l> {
 }
 
 impl Load<'_> {
-    fn take(&mut self, found: Found) -> Result<(), Failure> {
+    fn take(&mut self, found: Found, reader: &mut Reader) -> Result<(), Failure> {
         let Found { at, item } = found;
         match item {
-            Item::Key(key) => return self.key(at, key),
+            Item::Key(key) => return self.key(at, key, reader),
             Item::SelectDb(db) => return self.select(at, db),
             Item::ResizeDb { keys, .. } => self.expect(at, keys),
             Item::Function(code) => self.batch.functions.push(code),
@@ -246,7 +246,7 @@ impl Load<'_> {
         self.batch.expected = keys.min(most) as usize;
     }
 
-    fn key(&mut self, at: u64, key: Key) -> Result<(), Failure> {
+    fn key(&mut self, at: u64, key: Key, reader: &mut Reader) -> Result<(), Failure> {
         let Some(value) = key.value else {
             self.batch.empty += 1;
             self.summary.empty += 1;
@@ -270,9 +270,10 @@ impl Load<'_> {
             return Err(Failure::Refused { at, why });
         }
         let clock = self.options.access.clock_of(key.idle_seconds, key.frequency);
-        let mut entry = entry(&key.name, value, key.deadline);
+        let mut entry = entry(&key.name, value, key.deadline, reader);
         entry.set_clock(clock);
         let hash = self.options.limits.seed.hash(&key.name);
+        reader.take_back(key.name);
         self.batch.keys.push_back(Fresh { at, hash, entry });
         self.summary.keys += 1;
         if self.batch.keys.len() >= BATCH_KEYS || self.options.pace.is_slow() {
@@ -308,12 +309,16 @@ impl Load<'_> {
 }
 
 /// The entry of a key.
-fn entry(name: &[u8], value: Loaded, deadline: Option<u64>) -> Entry {
+fn entry(name: &[u8], value: Loaded, deadline: Option<u64>, reader: &mut Reader) -> Entry {
     let value = match value {
         Loaded::Str(text) if text.len() >= SHARED_MIN => {
             NewValue::Other(Value::shared(Bytes::from(text)))
         }
-        Loaded::Str(text) => return Entry::new(name, new_string(&text), deadline),
+        Loaded::Str(text) => {
+            let entry = Entry::new(name, new_string(&text), deadline);
+            reader.take_back(text);
+            return entry;
+        }
         Loaded::Value(value) => NewValue::Other(value),
     };
     Entry::new(name, value, deadline)

@@ -8,6 +8,9 @@ use super::{Facts, Id, Stream};
 use crate::ds::idmap::{IdMap, Iter};
 use crate::ds::streamnode::EntryRef;
 
+/// Parts, each of them an allocation, whose freeing nobody waits for.
+pub(super) const FEW_PARTS: usize = 64;
+
 /// A group of consumers.
 ///
 /// Invariant: an entry pends in the group exactly if it pends with one consumer, the one it names.
@@ -206,6 +209,11 @@ impl Group {
     /// How many parts it consists of, roughly.
     pub(super) fn parts(&self) -> usize {
         2 * self.pending.chunk_count() + self.consumers.len()
+    }
+
+    /// Whether freeing it takes so long that another thread should do it.
+    pub fn is_slow_to_free(&self) -> bool {
+        self.parts() > FEW_PARTS
     }
 }
 

@@ -20,6 +20,7 @@ use crate::ds::streamnode::StreamNode;
 
 pub use crate::ds::idmap::Id;
 pub use crate::ds::streamnode::EntryRef;
+use group::FEW_PARTS;
 pub use group::{Consumer, ConsumerId, Delivery, Group, Pending};
 pub use range::{Backward, Forward};
 pub use trim::{Trim, TrimBy};
@@ -286,8 +287,6 @@ impl Collection for Stream {
     }
 
     fn is_slow_to_free(&self) -> bool {
-        /// Each is an allocation.
-        const FEW_PARTS: usize = 64;
         let of_groups: usize = self.groups.values().map(Group::parts).sum();
         self.nodes.len() + of_groups > FEW_PARTS || self.node_bytes >= 1 << 20
     }

@@ -15,6 +15,7 @@ use crate::persist::rdb::object::{LoadError, Loaded, type_byte};
 use crate::persist::rdb::{FIRST_OF_VALKEY, is_readable_version};
 use crate::stdx::crc::crc64;
 use crate::types::Limits;
+use std::borrow::Cow;
 
 /// Bytes of the magic with its version.
 const MAGIC_LEN: usize = 9;
@@ -24,6 +25,10 @@ pub const FIRST_SUMMED_VERSION: u16 = 5;
 const LONG: usize = 64 * 1024;
 /// Bytes of the checksum.
 const CHECKSUM_LEN: usize = 8;
+/// A key's name and its value: so many buffers are kept to be filled again,
+const SPARE_MAX: usize = 2;
+/// none of which is larger.
+const SPARE_BYTES_MAX: usize = 4096;
 
 /// What was found in the input.
 #[derive(Debug, Clone)]
@@ -104,6 +109,8 @@ struct Known {
     version: u16,
     db: u64,
     ahead: Ahead,
+    /// Buffers that were taken back: to allocate one for each name and each string takes longer than to fill it.
+    spare: Vec<Vec<u8>>,
 }
 
 /// A long string on its way.
@@ -216,6 +223,15 @@ impl Reader {
             State::Magic => Err(ReadError { at: 0, fault: Fault::Magic }),
             State::Sections => Err(ReadError { at: self.at(), fault: Fault::EarlyEnd }),
             State::Text(long) => Err(ReadError { at: long.at, fault: Fault::EarlyEnd }),
+        }
+    }
+
+    /// Takes back the buffer of a name or a string that is needed no longer.
+    pub fn take_back(&mut self, mut buffer: Vec<u8>) {
+        let spare = &mut self.known.spare;
+        if spare.len() < SPARE_MAX && buffer.capacity() <= SPARE_BYTES_MAX {
+            buffer.clear();
+            spare.push(buffer);
         }
     }
 
@@ -453,7 +469,7 @@ impl Known {
         Ok(Section::Found(item))
     }
 
-    fn key(&self, kind: u8, input: &mut Decoder<'_>, limits: &Limits) -> Result<Key, Refused> {
+    fn key(&mut self, kind: u8, input: &mut Decoder<'_>, limits: &Limits) -> Result<Key, Refused> {
         match kind {
             type_byte::MODULE | type_byte::MODULE_2 => {
                 input.skip_text()?;
@@ -465,7 +481,11 @@ impl Known {
             }
             _ => {}
         }
-        let name = input.string()?;
+        let name = self.owned(input.text()?);
+        if kind == type_byte::STRING {
+            let text = self.owned(input.text()?);
+            return Ok(self.ahead.key(self.db, name, kind, Some(Loaded::Str(text))));
+        }
         let value = match load(kind, self.version, input, limits) {
             Ok(value) => Some(value),
             Err(LoadError::Empty) => None,
@@ -475,6 +495,17 @@ impl Known {
             }
         };
         Ok(self.ahead.key(self.db, name, kind, value))
+    }
+
+    fn owned(&mut self, text: Cow<'_, [u8]>) -> Vec<u8> {
+        match text {
+            Cow::Owned(text) => text,
+            Cow::Borrowed(text) => {
+                let mut buffer = self.spare.pop().unwrap_or_default();
+                buffer.extend_from_slice(text);
+                buffer
+            }
+        }
     }
 }
 

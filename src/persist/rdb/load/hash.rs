@@ -5,7 +5,7 @@ use super::zipmap::Zipmap;
 use super::{Source, TWICE};
 use crate::ds::listpack::Listpack;
 use crate::persist::rdb::decode::Corrupt;
-use crate::types::{FieldTtl, Hash};
+use crate::types::{Collection, FieldTtl, Hash};
 
 /// The latest deadline there is: they are signed numbers in replies.
 const DEADLINE_MAX: u64 = i64::MAX as u64;
@@ -33,7 +33,8 @@ pub(super) fn zipmap(source: &mut Source<'_, '_>) -> Result<Hash, Corrupt> {
     while let Some((field, value)) = zipmap.next().map_err(|error| source.corrupt(error.what))? {
         insert(source, &mut hash, field, value, None)?;
     }
-    Ok(hash)
+    // Redis has never written one.
+    if hash.is_empty() { Err(source.corrupt("no fields")) } else { Ok(hash) }
 }
 
 /// A ziplist of fields and values.
@@ -65,7 +66,7 @@ fn packed(source: &Source<'_, '_>, listpack: Listpack, timed: bool) -> Result<Ha
         return Ok(Hash::new());
     }
     let hash = Hash::from_listpack(listpack, timed, source.limits);
-    hash.ok_or(source.corrupt("fields that make no hash"))
+    hash.ok_or(source.corrupt("dup elements, or a field without its value"))
 }
 
 /// The first deadline, then each field's distance from it plus one, its name and its value.

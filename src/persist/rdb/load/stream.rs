@@ -15,7 +15,8 @@ const CONSUMER_LEAST: usize = 1 + 8 + 1;
 
 const NODE: &str = "a node that is no listpack of entries";
 const ORDER: &str = "nodes whose ids do not ascend";
-const TWICE: &str = "a group, consumer or pending entry that is there twice";
+const TWICE: &str = "a group or pending entry that is there twice";
+const CONSUMER_TWICE: &str = "two of a name: Duplicate stream consumer detected";
 const UNKNOWN: &str = "an entry that pends with a consumer but not in the group";
 const UNOWNED: &str = "an entry that pends with no consumer";
 
@@ -105,7 +106,7 @@ fn consumer(
 ) -> Result<(), Corrupt> {
     let name = source.text()?;
     if group.find(&name).is_some() {
-        return Err(source.corrupt(TWICE));
+        return Err(source.corrupt(CONSUMER_TWICE));
     }
     let seen_ms = source.input.u64_le()?;
     let active_ms = match form.activity {
