@@ -2,7 +2,9 @@
 
 use larder::boot::banner::{self, Banner, Door, Mode};
 use larder::boot::log::{self, Role, Settings};
-use larder::boot::process::{self, PidFile, ProcTitle, Supervisor, TitleFacts};
+use larder::boot::process::{
+    self, OomClass, OomMode, OomScore, PidFile, ProcTitle, Supervisor, TitleFacts,
+};
 use larder::boot::{crash, system};
 use larder::config::load::{self, Directive, Launch, Startup};
 use larder::config::{Config, Effect, Row, SetError};
@@ -107,6 +109,7 @@ struct Host {
     title: RefCell<ProcTitle>,
     called: String,
     supervisor: Supervisor,
+    oom_score: RefCell<OomScore>,
 }
 
 fn serve(startup: Startup, title: ProcTitle, called: &str) -> ExitCode {
@@ -160,8 +163,15 @@ fn serve(startup: Startup, title: ProcTitle, called: &str) -> ExitCode {
     prepare_memory(&config);
     let facts = facts(&machine, config_path.unwrap_or_default(), supervisor);
     let server = Server::new(config, commands, facts, timer(), rand::random());
-    let host = Rc::new(Host { title: RefCell::new(title), called: called.to_owned(), supervisor });
+    let host = Rc::new(Host {
+        title: RefCell::new(title),
+        called: called.to_owned(),
+        supervisor,
+        oom_score: RefCell::default(),
+    });
     host.show_title(&server);
+    // What the system refuses is told, and no reason not to serve.
+    net::Process::adjust_oom_score(&*host, &server);
     let ended = net::serve(net::Startup { server, process: host });
     supervisor.stopping();
     if let Some(file) = pid_file {
@@ -444,6 +454,25 @@ impl net::Process for Host {
         let primary = server.repl.is_primary();
         log::set_role(if primary { Role::Primary } else { Role::Replica });
         self.show_title(server);
+        self.adjust_oom_score(server);
+    }
+
+    fn adjust_oom_score(&self, server: &Server) -> bool {
+        use larder::config::OomScoreAdj;
+        let mode = match server.config.oom_score_adj {
+            OomScoreAdj::No => OomMode::No,
+            OomScoreAdj::Relative => OomMode::Relative,
+            OomScoreAdj::Absolute => OomMode::Absolute,
+        };
+        let primary = server.repl.is_primary();
+        let class = if primary { OomClass::Primary } else { OomClass::Replica };
+        let values = server.config.oom_score_adj_values;
+        let applied = self.oom_score.borrow_mut().apply(mode, values, class);
+        applied
+            .inspect_err(|error| {
+                tracing::warn!("Unable to write oom_score_adj: {}", os_words(error))
+            })
+            .is_ok()
     }
 
     fn enter_dir(&self, dir: &str) -> std::io::Result<String> {

@@ -9,7 +9,8 @@ use crate::exec;
 use crate::exec::aof_load::{self, Player};
 use crate::exec::primary::{self, sync};
 use crate::exec::turn::{self, Ended, Scratch};
-use crate::exec::{aof, call, clients, cron, load, reconfigure, save, scripting, snapshot, table};
+use crate::exec::{aof, call, clients, cron, load, reconfigure, save, scripting};
+use crate::exec::{shutdown, snapshot, table};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
@@ -280,7 +281,8 @@ impl InProcess {
                 Action::Connect(to) => self.connects.push(*to),
                 Action::RoleChanged => {}
                 Action::FlushedAll => save::flushed_all(server),
-                Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
+                Action::Shutdown(how) => shutdown::begin(server, how),
+                Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));
                 }
             }

@@ -2,7 +2,9 @@
 
 use larder::client::ClientId;
 use larder::config::Config;
+use larder::persist::disk;
 use larder::testing::InProcess;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A primary with one ordinary client.
@@ -15,6 +17,7 @@ impl Default for Primary {
     fn default() -> Self {
         Self::new(Config {
             repl_diskless_sync_delay: 0,
+            enable_debug_command: larder::config::Guard::Yes,
             save: larder::config::special::SavePoints(Vec::new()),
             ..Config::default()
         })
@@ -139,8 +142,8 @@ fn a_restart_leaves_followers_their_place() {
     primary.run("SET a 1");
     let (id, at) = (primary.id(), primary.offset());
     primary.run("SAVE");
-    let disk = primary.server.disk().clone();
-    let mut server = InProcess::start(Config::default(), 2, disk).unwrap();
+    let saved = primary.server.disk().clone();
+    let mut server = InProcess::start(Config::default(), 2, saved).unwrap();
     let client = server.connect();
     let mut primary = Primary { server, client };
     primary.run("SET b 2");
@@ -335,4 +338,240 @@ fn a_replica_that_reads_nothing_is_closed_at_its_output_limit() {
     assert!(primary.server.is_closed(replica), "it never said that it found the mark");
     let info = primary.run("INFO replication");
     assert!(info.contains("connected_slaves:0"), "{info}");
+}
+
+/// One field of INFO replication.
+fn field(primary: &mut Primary, name: &str) -> String {
+    let info = primary.run("INFO replication");
+    let words: Vec<_> = info.split(' ').collect();
+    let prefix = format!("{name}:");
+    words.iter().find_map(|word| word.strip_prefix(&prefix)).expect("INFO has it").to_owned()
+}
+
+/// The connection to the replica that is to lead, up to its answer to PSYNC; what that asks for.
+fn greet(primary: &mut Primary) -> (u64, String) {
+    let asked = primary.server.take_connects();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!((asked[0].host.as_str(), asked[0].port), ("127.0.0.1", 7001));
+    let attempt = asked[0].attempt;
+    assert!(primary.server.link_connected(attempt));
+    primary.server.link_receive(attempt, b"+PONG\r\n+OK\r\n+OK\r\n");
+    let said = primary.server.link_output().escape_ascii().to_string().replace("\\r\\n", " ");
+    let at = said.find("$5 PSYNC").expect("it asks to go on");
+    (attempt, said[at..].to_owned())
+}
+
+#[test]
+fn a_failover_waits_until_a_replica_has_all_and_asks_that_one_to_lead() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let writer = primary.server.connect();
+    assert_eq!(primary.run("FAILOVER TO 127.0.0.1 7001"), "+OK ");
+    assert_eq!(field(&mut primary, "master_failover_state"), "waiting-for-sync");
+    assert_eq!(primary.send(writer, "SET b 1"), "");
+    let (id, at) = (primary.id(), primary.offset());
+    primary.send(replica, &format!("REPLCONF ACK {}", at - 1));
+    assert_eq!(field(&mut primary, "role"), "master");
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert_eq!(field(&mut primary, "role"), "slave");
+    assert_eq!(field(&mut primary, "master_failover_state"), "failover-in-progress");
+    assert_eq!(primary.run("FAILOVER"), "-ERR FAILOVER already in progress. ");
+    let (attempt, said) = greet(&mut primary);
+    let next = (at + 1).to_string();
+    assert_eq!(said, format!("$5 PSYNC $40 {id} ${} {next} $8 FAILOVER ", next.len()));
+    assert_eq!(primary.output(writer), "", "as long as nobody leads nobody is refused");
+    let new_id = "0123456789".repeat(4);
+    primary.server.link_receive(attempt, format!("+CONTINUE {new_id}\r\n").as_bytes());
+    assert_eq!(field(&mut primary, "master_failover_state"), "no-failover");
+    assert_eq!(field(&mut primary, "master_replid"), new_id);
+    assert!(primary.output(writer).starts_with("-READONLY "));
+}
+
+#[test]
+fn a_replica_that_refuses_to_lead_leaves_the_primary_its_role() {
+    for refusal in ["-NOPERM no", "-ERR unknown command", "-LOADING not now", "+HELLO"] {
+        let mut primary = Primary::default();
+        let replica = primary.follower();
+        let writer = primary.server.connect();
+        primary.run("SET a 1");
+        let (id, at) = (primary.id(), primary.offset());
+        primary.run("FAILOVER");
+        assert_eq!(primary.send(writer, "SET b 1"), "");
+        primary.send(replica, &format!("REPLCONF ACK {at}"));
+        let (attempt, _) = greet(&mut primary);
+        primary.server.link_receive(attempt, format!("{refusal}\r\n").as_bytes());
+        assert!(!primary.server.link_is_open(attempt));
+        assert_eq!(field(&mut primary, "master_failover_state"), "no-failover");
+        assert_eq!(field(&mut primary, "role"), "master");
+        assert_eq!(primary.output(writer), "+OK ", "{refusal}");
+        // What it wrote since is of another history, which goes on where the one before ended.
+        assert!(primary.server.is_closed(replica));
+        let (_, answer) = primary.follow(&format!("PSYNC {id} {}", at + 1));
+        assert!(answer.starts_with("+CONTINUE "), "{answer}");
+    }
+}
+
+#[test]
+fn a_failover_by_force_goes_on_when_its_time_is_over_and_can_be_given_up_then() {
+    let mut primary = Primary::default();
+    primary.follower();
+    primary.run("SET a 1");
+    assert_eq!(primary.run("FAILOVER TO 127.0.0.1 7001 TIMEOUT 50 FORCE"), "+OK ");
+    assert_eq!(field(&mut primary, "role"), "master");
+    primary.server.advance(50);
+    assert_eq!(field(&mut primary, "role"), "slave");
+    let attempt = primary.server.take_connects()[0].attempt;
+    primary.server.link_closed(attempt);
+    primary.server.advance(200);
+    assert_eq!(primary.server.take_connects().len(), 1, "it is asked again soon");
+    assert_eq!(field(&mut primary, "master_failover_state"), "failover-in-progress");
+    assert_eq!(primary.run("REPLICAOF NO ONE"), "-ERR REPLICAOF not allowed while failing over. ");
+    assert_eq!(primary.run("FAILOVER ABORT"), "+OK ");
+    assert_eq!(field(&mut primary, "role"), "master");
+    assert_eq!(primary.run("SET a 2"), "+OK ");
+}
+
+#[test]
+fn a_replica_leads_if_its_primary_asks_it_to() {
+    let mut primary = Primary::default();
+    primary.run("REPLICAOF 127.0.0.1 7001");
+    let asked = primary.server.take_connects();
+    assert!(primary.server.link_connected(asked[0].attempt));
+    let id = "0123456789".repeat(4);
+    let mut answers = format!("+PONG\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n").into_bytes();
+    let mut other = Primary::default();
+    other.run("SAVE");
+    let rdb = disk::read(other.server.disk(), Path::new("dump.rdb")).expect("it was saved");
+    answers.extend(format!("${}\r\n", rdb.len()).into_bytes());
+    answers.extend(rdb);
+    primary.server.link_receive(asked[0].attempt, &answers);
+    assert_eq!(field(&mut primary, "master_link_status"), "up");
+    let client = primary.server.connect();
+    let wrong = "9".repeat(40);
+    assert_eq!(
+        primary.send(client, &format!("PSYNC {wrong} 101 FAILOVER")),
+        "-ERR PSYNC FAILOVER replid must match my replid. "
+    );
+    assert_eq!(field(&mut primary, "role"), "slave");
+    let answer = primary.send(client, &format!("PSYNC {id} 101 FAILOVER"));
+    assert!(answer.starts_with("+CONTINUE"), "{answer}");
+    assert_eq!(field(&mut primary, "role"), "master");
+    assert_eq!(field(&mut primary, "master_replid2"), id);
+    assert_eq!(field(&mut primary, "second_repl_offset"), "101");
+}
+
+/// A primary with a replica that lags behind, and the offset that it lacks.
+fn with_laggard() -> (Primary, ClientId, u64) {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    (primary, replica, at)
+}
+
+#[test]
+fn the_end_waits_until_replicas_have_all() {
+    let (mut primary, replica, at) = with_laggard();
+    let [watcher, writer] = [(); 2].map(|()| primary.server.connect());
+    assert_eq!(primary.run("SHUTDOWN"), "");
+    let info = primary.send(watcher, "INFO server");
+    assert!(info.contains("shutdown_in_milliseconds:10000"), "{info}");
+    assert_eq!(primary.send(writer, "SET a 2"), "");
+    let stream = primary.output(replica);
+    assert!(stream.ends_with("*3 $8 REPLCONF $6 GETACK $1 * "), "{stream}");
+    primary.send(replica, &format!("REPLCONF ACK {}", at - 1));
+    assert_eq!(primary.send(watcher, "PING"), "+PONG ");
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert!(primary.server.is_closed(watcher), "it has ended");
+    assert_eq!(primary.output(writer), "", "what came too late was not written");
+}
+
+#[test]
+fn the_end_waits_for_replicas_no_longer_than_it_may_or_is_to() {
+    let (mut primary, _, _) = with_laggard();
+    let watcher = primary.server.connect();
+    primary.run("SHUTDOWN");
+    primary.server.advance(9999);
+    assert!(!primary.server.is_closed(watcher));
+    primary.server.advance(1);
+    assert!(primary.server.is_closed(watcher));
+    for given_up in ["CONFIG SET shutdown-timeout 0", "CLIENT KILL TYPE replica", "PING"] {
+        let (mut primary, _, _) = with_laggard();
+        let watcher = primary.server.connect();
+        primary.run(given_up);
+        primary.run(if given_up == "PING" { "SHUTDOWN NOW" } else { "SHUTDOWN" });
+        assert!(primary.server.is_closed(watcher), "{given_up}");
+    }
+}
+
+#[test]
+fn an_end_that_waits_for_replicas_can_be_given_up() {
+    let (mut primary, _, _) = with_laggard();
+    let [watcher, other, writer] = [(); 3].map(|()| primary.server.connect());
+    assert_eq!(primary.send(watcher, "SHUTDOWN ABORT"), "-ERR No shutdown in progress. ");
+    assert_eq!(primary.run("SHUTDOWN"), "");
+    assert_eq!(primary.send(other, "SHUTDOWN NOW"), "", "it waits with the first");
+    assert_eq!(primary.send(writer, "SET a 2"), "");
+    assert_eq!(primary.send(watcher, "CLIENT UNPAUSE"), "+OK ");
+    assert_eq!(primary.output(writer), "", "this pause is another's");
+    assert_eq!(primary.send(watcher, "SHUTDOWN ABORT now"), "-ERR syntax error ");
+    assert_eq!(primary.send(watcher, "SHUTDOWN ABORT"), "+OK ");
+    let refused = "-ERR Errors trying to SHUTDOWN. Check logs. ";
+    let first = primary.client;
+    assert_eq!([primary.output(first), primary.output(other)], [refused, refused]);
+    assert_eq!(primary.output(writer), "+OK ");
+    primary.server.advance(20_000);
+    assert_eq!(primary.send(watcher, "PING"), "+PONG ");
+}
+
+#[test]
+fn a_snapshot_for_replicas_is_one_that_runs() {
+    let mut primary = Primary::default();
+    primary.server.hold_snapshots();
+    let runs = |primary: &mut Primary| {
+        primary.run("INFO persistence").contains("rdb_bgsave_in_progress:1")
+    };
+    assert!(!runs(&mut primary));
+    primary.follow("PSYNC ? -1");
+    assert!(runs(&mut primary));
+    primary.server.take_snapshots();
+    assert!(!runs(&mut primary));
+}
+
+#[test]
+fn replicas_can_be_sent_what_is_not_run() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    assert_eq!(primary.run("DEBUG REPLICATE set a 1"), "+OK ");
+    assert_eq!(primary.output(replica), format!("{SELECT_0}*3 $3 set $1 a $1 1 "));
+    assert_eq!(primary.run("EXISTS a"), ":0 ");
+}
+
+#[test]
+fn what_a_transaction_with_a_failover_wrote_is_waited_for() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    for line in ["MULTI", "SET a 1", "FAILOVER", "SET b 2", "EXEC"] {
+        primary.run(line);
+    }
+    primary.server.advance(1);
+    assert_eq!(field(&mut primary, "master_failover_state"), "waiting-for-sync");
+    let stream = primary.output(replica);
+    assert!(stream.contains("SET $1 a") && stream.contains("SET $1 b"), "{stream}");
+    let at = primary.offset();
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert_eq!(field(&mut primary, "role"), "slave");
+}
+
+#[test]
+fn a_failover_begins_at_once_where_a_replica_has_all() {
+    let mut primary = Primary::default();
+    let replica = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    primary.send(replica, &format!("REPLCONF ACK {at}"));
+    assert_eq!(primary.run("FAILOVER"), "+OK ");
+    primary.server.advance(1);
+    assert_eq!(field(&mut primary, "master_failover_state"), "failover-in-progress");
 }

@@ -1,6 +1,7 @@
 //! Replication under a network that loses, delays and deceives: a primary, replicas of it and replicas of
 //! those, clients that write, servers that restart and change their places. After healing all of them
-//! hold the same at the same offset.
+//! hold the same at the same offset. What WAIT said that a server has it has when it leads, and FAILOVER loses
+//! nothing at all.
 //!
 //! A seed decides everything that happens; one that fails is in the message. `LARDER_SIM_SEED` runs that
 //! one alone, `LARDER_SIM_RUNS` another number of them.
@@ -49,6 +50,12 @@ struct Node {
     server: InProcess,
     /// Who reads and writes here for the test.
     client: ClientId,
+    /// Who counts `mark` up here and waits for replicas.
+    waiter: ClientId,
+    /// The count whose WAIT is not answered.
+    waits: Option<u64>,
+    /// The count that it is known to have.
+    has: u64,
     /// Which start of it this is.
     starts: u64,
 }
@@ -91,7 +98,8 @@ impl Node {
         let own = seed.wrapping_mul(31).wrapping_add(node as u64 * 1000 + starts);
         let mut server = InProcess::start(config, own, disk).expect("what it saved it loads");
         let client = server.connect();
-        Self { server, client, starts }
+        let waiter = server.connect();
+        Self { server, client, waiter, waits: None, has: 0, starts }
     }
 
     /// Sends inline commands; the replies.
@@ -102,6 +110,24 @@ impl Node {
 
     fn offset(&mut self) -> u64 {
         self.server.server().repl.offset()
+    }
+
+    /// What `mark` is counted up to.
+    fn mark(&mut self) -> u64 {
+        let reply = self.ask("SELECT 0\r\nGET mark");
+        reply.lines().nth(2).and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// Sends an inline command of the one that waits; the integer it is answered, if it is.
+    fn waiter(&mut self, line: &str) -> Option<u64> {
+        self.server.send(self.waiter, line.as_bytes());
+        let reply = self.server.take_output(self.waiter);
+        let reply = String::from_utf8_lossy(&reply).into_owned();
+        reply.strip_prefix(':').and_then(|count| count.trim().parse().ok())
+    }
+
+    fn fails_over(&mut self) -> bool {
+        self.server.server().repl.failover.is_some()
     }
 
     fn is_up(&mut self) -> bool {
@@ -253,6 +279,7 @@ impl World {
         let starts = self.nodes[node].starts + 1;
         let mut new = Node::start(node, self.primaries[node], self.seed, starts, disk);
         new.server.advance(self.now_ms);
+        new.has = self.nodes[node].has;
         self.nodes[node] = new;
         let wires = std::mem::take(&mut self.wires);
         for wire in wires {
@@ -271,7 +298,11 @@ impl World {
         if new == old {
             return;
         }
-        self.nodes[new].ask("REPLICAOF NO ONE");
+        let handed_over = self.chance(2) && self.fail_over(old, new);
+        if !handed_over {
+            self.nodes[new].ask("REPLICAOF NO ONE");
+        }
+        self.leads(new);
         self.primaries = [Some(new); NODES];
         self.primaries[new] = None;
         for node in (0..NODES).filter(|node| *node != new) {
@@ -279,8 +310,66 @@ impl World {
         }
     }
 
+    /// The one that leads asks another to, and follows it if that works; whether it did.
+    fn fail_over(&mut self, old: usize, new: usize) -> bool {
+        let line = format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 3000", port(new));
+        if !self.nodes[old].ask(&line).starts_with('+') {
+            return false;
+        }
+        let mark = self.nodes[old].mark();
+        while self.nodes[old].fails_over() {
+            self.step();
+        }
+        let handed_over = !self.nodes[old].server.server().repl.is_primary();
+        if handed_over {
+            // All that the old one had the new one has.
+            self.nodes[new].has = mark;
+        }
+        handed_over
+    }
+
+    /// A server leads from now on: what it is known to have it must have, and what it has not is gone.
+    fn leads(&mut self, new: usize) {
+        let (mark, has, seed) = (self.nodes[new].mark(), self.nodes[new].has, self.seed);
+        assert!(mark >= has, "seed {seed}: {new} had {has} and leads with {mark}");
+        for node in &mut self.nodes {
+            node.has = node.has.min(mark);
+            node.waits = None;
+            node.server.disconnect(node.waiter);
+            node.waiter = node.server.connect();
+        }
+    }
+
+    /// Counts up at who leads, and notes who is known to have the count when that is answered.
+    fn count(&mut self) {
+        let primary = self.primary();
+        let followers = self.primaries.iter().filter(|it| **it == Some(primary)).count() as u64;
+        let node = &mut self.nodes[primary];
+        let answered = match node.waits {
+            Some(_) => node.waiter(""),
+            None => {
+                node.waits = node.waiter("INCR mark\r\n");
+                if node.waits.is_none() {
+                    return;
+                }
+                node.waiter(&format!("WAIT {followers} 0\r\n"))
+            }
+        };
+        let (Some(answered), Some(count)) = (answered, node.waits) else { return };
+        node.waits = None;
+        if answered < followers {
+            return;
+        }
+        for number in 0..NODES {
+            if number == primary || self.primaries[number] == Some(primary) {
+                self.nodes[number].has = count;
+            }
+        }
+    }
+
     /// Clients write to who leads.
     fn write(&mut self) {
+        self.count();
         let primary = self.primary();
         for _ in 0..self.rng.random_range(0..6) {
             let line = self.command();

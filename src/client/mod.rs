@@ -13,7 +13,7 @@ mod wait;
 
 pub use announced::{Announced, Content};
 pub use info::{AwaitedKeys, ClientMemory};
-pub use pause::Pause;
+pub use pause::{Pause, Pauser};
 pub use session::{
     Closing, Flags, Kind, Names, PeerAddr, Query, ReplyMode, Session, Traffic, WatchedKey,
 };

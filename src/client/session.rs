@@ -127,6 +127,8 @@ pub struct Flags {
     pub deny_blocking: bool,
     /// Its output waits for its writes to be synced; `persist::Aof` lists it among those whose does.
     pub held: bool,
+    /// Its socket is to gather small packets from now on; the connection's task takes note.
+    pub gathers: bool,
 }
 
 /// The names a client gave itself; most clients give some, so they share one allocation.

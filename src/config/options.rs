@@ -236,7 +236,7 @@ options! {
     "dynamic-hz", BOOL, [], Never;
     /// Seconds that a shutdown waits for replicas.
     shutdown_timeout: u32 = 10;
-    "shutdown-timeout", COUNT, [], Later;
+    "shutdown-timeout", COUNT, [], Now;
     /// How SIGINT shuts down.
     shutdown_on_sigint: ShutdownOptions = ShutdownOptions::default();
     "shutdown-on-sigint", Rule::Special, [MULTI_ARG], Now;
@@ -263,10 +263,10 @@ options! {
     "disable-thp", BOOL, [IMMUTABLE], Later;
     /// Whether the kernel's out-of-memory score is adjusted.
     oom_score_adj: OomScoreAdj = OomScoreAdj::No;
-    "oom-score-adj", WORD, [], Later;
+    "oom-score-adj", WORD, [], Now;
     /// The adjustments of a primary, a replica and a helper process.
     oom_score_adj_values: [i32; 3] = [0, 200, 800];
-    "oom-score-adj-values", Rule::Special, [MULTI_ARG], Later;
+    "oom-score-adj-values", Rule::Special, [MULTI_ARG], Now;
     /// Processors of the thread that runs commands.
     server_cpulist: String = String::new();
     "server_cpulist" | "server-cpulist", OPTIONAL, [IMMUTABLE HIDDEN_ALIAS], Later;
@@ -485,7 +485,7 @@ options! {
     "repl-timeout", int(1, INT_MAX), [], Now;
     /// Whether small packets may be gathered.
     repl_disable_tcp_nodelay: bool = false;
-    "repl-disable-tcp-nodelay", BOOL, [], Later;
+    "repl-disable-tcp-nodelay", BOOL, [], Now;
     /// Bytes kept for replicas that come back.
     repl_backlog_size: u64 = 1 << 20;
     "repl-backlog-size", memory(1, i64::MAX as u64), [], Now;

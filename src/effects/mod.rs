@@ -117,8 +117,6 @@ pub struct EndHow {
     pub now: bool,
     /// End even if saving fails.
     pub force: bool,
-    /// Who is told if it does.
-    pub client: Option<ClientId>,
 }
 
 /// What the commands since the last settling caused.

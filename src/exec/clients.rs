@@ -54,6 +54,7 @@ pub fn join(s: &mut Server, addr: PeerAddr, fd: i32) -> Result<ClientId, Rejecte
 /// Lets a client go that ended, or was ended.
 pub fn leave(s: &mut Server, id: ClientId) {
     s.monitors.retain(|m| *m != id);
+    s.told_of_end.retain(|told| *told != id);
     if s.clients.get(id).is_none() {
         return;
     }

@@ -1,10 +1,11 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
 use super::{
-    aof, blocked, call, evict, evict_clients, limits, link, notable, pause, primary, save, settle,
-    shutdown, tracking,
+    aof, blocked, call, evict, evict_clients, failover, limits, link, notable, pause, primary,
+    save, settle, shutdown, tracking,
 };
 use crate::client::{ClientId, Closing, Kind};
+use crate::repl::Failover;
 use crate::server::Server;
 
 /// Keys removed at their deadline before clients have their turn again.
@@ -23,6 +24,8 @@ pub fn expire(s: &mut Server) -> bool {
     }
     blocked::end_overdue(s);
     primary::wait::serve(s);
+    failover::go_on(s);
+    shutdown::go_on(s);
     if !s.active_expire {
         return false;
     }
@@ -51,6 +54,9 @@ pub fn next_deadline(s: &Server) -> Option<u64> {
     let expiry = expiry.or_else(|| s.keyspace.next_own_deadline().filter(|_| s.active_expire));
     let waits = s.effects.blocked.next_deadline().into_iter().chain(aof::next_deadline(s));
     let waits = waits.chain(primary::wait::next_deadline(s));
+    let failover = s.repl.failover.as_ref().and_then(Failover::waits_until_ms);
+    let ending = s.ending.and_then(|ending| ending.replicas_until_ms());
+    let waits = waits.chain(failover).chain(ending);
     expiry.into_iter().chain(waits).min()
 }
 
@@ -75,7 +81,7 @@ pub fn tick(s: &mut Server) {
     }
     let now = s.now_ms();
     shutdown::obey_signal(s);
-    pause::end_if_over(s);
+    pause::end_overdue(s);
     // Should the wall clock have been set forward, the expiry timer sleeps too long.
     s.keyspace.shared.nearer_deadline |= next_deadline(s).is_some_and(|at| at <= now);
     let stats = &mut s.stats;

@@ -12,6 +12,7 @@ pub mod cron;
 pub mod eval;
 pub mod evict;
 pub mod evict_clients;
+pub mod failover;
 pub mod function;
 pub mod gate;
 pub mod held;

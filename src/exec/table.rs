@@ -19,7 +19,12 @@ static FAMILIES: &[&[&[Command]]] = &[
     &cmd::connection::COMMANDS,
     &cmd::server::COMMANDS,
     &[super::multi::COMMANDS, super::persistence::COMMANDS],
-    &[super::primary::commands::COMMANDS, super::link::command::COMMANDS],
+    &[
+        super::primary::commands::COMMANDS,
+        super::link::command::COMMANDS,
+        super::failover::COMMANDS,
+        super::shutdown::COMMANDS,
+    ],
     &[super::eval::COMMANDS, super::function::COMMANDS],
     &[cmd::pubsub::COMMANDS],
 ];

@@ -3,7 +3,7 @@
 
 use super::database::Database;
 use super::place::Place;
-use super::{Change, Keyspace};
+use super::{Change, Event, Keyspace};
 use crate::ds::dict::Slot;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -41,9 +41,11 @@ impl Own {
 }
 
 impl Keyspace {
-    /// Notes which of the keys that a replica's client changed have a deadline.
+    /// Notes which of the keys that a replica's client changed have a deadline. One that is past its deadline is missed
+    /// by whoever reads it, and is the primary's all the same.
     pub fn note_own(&mut self, changes: &[Change]) {
-        for Change { db, key, .. } in changes {
+        let changed = changes.iter().filter(|change| change.event != Event::KEY_MISS);
+        for Change { db, key, .. } in changed {
             let deadline = self.dbs[*db as usize].peek(key).and_then(|entry| entry.deadline());
             self.shared.nearer_deadline |= deadline.is_some_and(|at| at < self.shared.armed_ms);
             self.shared.own.set(*db, key, deadline);

@@ -316,6 +316,9 @@ impl Room {
         let is_replica =
             |session: &Session| session.kind == Kind::Replica && session.out.is_empty();
         while self.server.clients.get(id).is_some_and(is_replica) {
+            if std::mem::take(&mut self.server.clients.running(id).flags.gathers) {
+                stream.gather();
+            }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.server.repl.fill(id, &mut slices);
             if filled == 0 {

@@ -43,6 +43,8 @@ pub trait Process {
     /// # Errors
     /// Which option cannot be followed, and why.
     fn reconfigure(&self, server: &Server) -> Result<(), SetError>;
+    /// The kernel's score of the process is to follow the configuration and the role; whether it does.
+    fn adjust_oom_score(&self, server: &Server) -> bool;
     /// Relative names of files are in this folder from now on; its full path.
     ///
     /// # Errors
@@ -228,6 +230,13 @@ async fn follow_all(
     listen: bool,
 ) -> Result<(), SetError> {
     door.enter(|s| process.reconfigure(s))?;
+    let about_score = |name: &&&str| undo.changed(name);
+    if let Some(option) = ["oom-score-adj-values", "oom-score-adj"].iter().find(about_score)
+        && !door.enter(|s| process.adjust_oom_score(s))
+    {
+        let why = "Failed to set current oom_score_adj. Check server logs.";
+        return Err(SetError::failed(option, why));
+    }
     door.enter(aof::configure);
     if !listen {
         return Ok(());

@@ -30,6 +30,14 @@ impl Stream {
         each!(self, s => s.as_raw_fd())
     }
 
+    /// Lets the kernel gather small packets.
+    pub(super) fn gather(&self) {
+        if let Self::Tcp(stream) = self {
+            // One that has ended refuses, and sends nothing either.
+            let _ = stream.set_nodelay(false);
+        }
+    }
+
     /// Reads what is there. A read that does not fill `buf` tells tokio that the socket is drained,
     /// which spares the read that would only say so.
     pub(super) fn poll_read(

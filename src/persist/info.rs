@@ -1,6 +1,7 @@
 //! INFO's section `persistence`.
 
 use super::Persist;
+use super::snapshot::Purpose;
 use crate::stdx::fields::Fields;
 
 impl Persist {
@@ -12,7 +13,8 @@ impl Persist {
         out.all(&["current_cow_peak", "current_cow_size", "current_cow_size_age"], 0);
         out.ratio("current_fork_perc", 0.0);
         self.snapshots.info(out, keys_read);
-        self.saving.info(out, dirty, now_ms);
+        let sends = self.snapshots.current.iter().any(|it| it.purpose == Purpose::Sync);
+        self.saving.info(out, dirty, sends, now_ms);
         self.loading.info_last(out);
         self.aof.info(out, now_ms);
         out.all(&["module_fork_in_progress", "module_fork_last_cow_size"], 0);

@@ -54,12 +54,13 @@ impl Default for Saving {
 }
 
 impl Saving {
-    /// Its lines of INFO's section `persistence`; `dirty` counts the changes since the last snapshot.
-    pub fn info(&self, out: &mut Fields, dirty: u64, now_ms: u64) {
+    /// Its lines of INFO's section `persistence`; `dirty` counts the changes since the last snapshot. One that is sent to
+    /// replicas counts as running, too: `sends`.
+    pub fn info(&self, out: &mut Fields, dirty: u64, sends: bool, now_ms: u64) {
         let seconds = |ms: Option<u64>| ms.map_or(-1, |ms| (ms / 1000) as i64);
         let running_ms = self.running.as_ref().map(|run| now_ms.saturating_sub(run.began_ms));
         out.put("rdb_changes_since_last_save", dirty);
-        out.put("rdb_bgsave_in_progress", u8::from(self.running.is_some()));
+        out.put("rdb_bgsave_in_progress", u8::from(self.running.is_some() || sends));
         out.put("rdb_last_save_time", self.last_save_ms / 1000);
         out.put("rdb_last_bgsave_status", if self.last_ok { "ok" } else { "err" });
         out.put("rdb_last_bgsave_time_sec", seconds(self.last_duration_ms));

@@ -31,7 +31,7 @@ impl Repl {
                 format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
             );
         }
-        out.put("master_failover_state", "no-failover");
+        out.put("master_failover_state", self.failover_state());
         out.put("master_replid", &self.replid);
         match &self.replid2 {
             Some(id) => out.put("master_replid2", id),

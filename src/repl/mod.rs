@@ -13,11 +13,13 @@
 //! - After a change of primary the history before is known by the second id, up to [`Repl::second_offset`].
 
 mod backlog;
+mod failover;
 mod info;
 pub mod link;
 mod replicas;
 
 pub use backlog::Backlog;
+pub use failover::Failover;
 pub use link::Link;
 pub use replicas::{Phase, Replica, Replicas};
 
@@ -73,6 +75,8 @@ pub struct Repl {
     pub replicas: Replicas,
     /// The connection to the primary of this server.
     pub link: Link,
+    /// The failover that is under way.
+    pub failover: Option<Failover>,
     /// What ends the snapshot that is being sent as it is taken.
     pub mark: String,
     /// How often replicas were served.
@@ -102,6 +106,7 @@ impl Repl {
             backlog: Backlog::default(),
             replicas: Replicas::default(),
             link: Link::default(),
+            failover: None,
             mark: String::new(),
             counts: Counts::default(),
             waiting: Vec::new(),

@@ -144,6 +144,16 @@ impl Replica {
         (self.payload.bytes > 0).then_some(self.payload.moved_ms)
     }
 
+    /// Whether it is known to have all of a stream that ends there.
+    pub fn is_in_sync(&self, end: u64) -> bool {
+        self.has(end) && self.acked == end
+    }
+
+    /// Whether it is known to have the stream up to that offset.
+    pub fn has(&self, offset: u64) -> bool {
+        self.phase == Phase::Online && !self.legacy && self.acked >= offset
+    }
+
     /// Whether the stream may be sent to it now.
     fn streams(&self) -> bool {
         self.phase == Phase::Online && !self.holds_stream

@@ -25,6 +25,9 @@ impl Server {
         out.put("executable", &facts.executable);
         out.put("config_file", &facts.config_file);
         out.put("io_threads_active", 0);
+        if let Some(until_ms) = self.ending.and_then(|ending| ending.replicas_until_ms()) {
+            out.put("shutdown_in_milliseconds", until_ms.saturating_sub(now_ms));
+        }
         listeners(config, out);
     }
 

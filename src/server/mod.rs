@@ -64,12 +64,14 @@ pub struct Server {
     pub scripting: Scripting,
     /// Clients that see every command.
     pub monitors: Vec<ClientId>,
-    /// The state of CLIENT PAUSE.
+    /// Whose commands wait.
     pub pause: Pause,
     /// The signal that asked for an end which has not begun.
     pub signalled: Option<&'static str>,
-    /// The end that waits for the last save.
+    /// The end that waits for something.
     pub ending: Option<Ending>,
+    /// Who waits for the end, and is told if it does not come about.
+    pub told_of_end: Vec<ClientId>,
     /// Set once the process is about to end.
     pub shutting_down: bool,
     /// How durations are measured.
@@ -86,13 +88,33 @@ pub struct Server {
     pub pause_cron: bool,
 }
 
-/// An end of the process that waits for the last save.
+/// An end of the process that waits.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
     /// How it ends.
     pub how: EndHow,
-    /// The pause that is in force again if it does not.
-    pub pause: Pause,
+    /// What it waits for.
+    pub waits: EndWait,
+}
+
+/// What an end of the process waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum EndWait {
+    /// That replicas have the stream up to this offset, but not beyond this time, ms since the epoch.
+    #[expect(missing_docs, reason = "told above")]
+    Replicas { until_ms: u64, offset: u64 },
+    /// The last save.
+    Save,
+}
+
+impl Ending {
+    /// Until when it waits for replicas, if it does, ms since the epoch.
+    pub fn replicas_until_ms(&self) -> Option<u64> {
+        match self.waits {
+            EndWait::Replicas { until_ms, .. } => Some(until_ms),
+            EndWait::Save => None,
+        }
+    }
 }
 
 impl Server {
@@ -125,6 +147,7 @@ impl Server {
             pause: Pause::default(),
             signalled: None,
             ending: None,
+            told_of_end: Vec::new(),
             shutting_down: false,
             timer,
             last_tick: timer.now(),

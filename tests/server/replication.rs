@@ -129,6 +129,55 @@ fn a_chain_hears_of_the_first() {
 }
 
 #[test]
+fn a_failover_swaps_the_roles_and_loses_nothing() {
+    let (first, second) = pair(&["--repl-diskless-sync-delay", "0"]);
+    let (mut one, mut two) = (first.connect(), second.connect());
+    for round in 0..4 {
+        let (leader, follower) = if round % 2 == 0 { (&first, &second) } else { (&second, &first) };
+        let mut client = leader.connect();
+        let mut writer = leader.connect();
+        let mut written = 0;
+        while written < 100 {
+            written += 1;
+            writer.ask(&format!("SET k {round}-{written}"));
+        }
+        assert_eq!(client.ask(&format!("FAILOVER TO 127.0.0.1 {}", port(follower))), "OK");
+        // It waits for the end, and is not written here any more.
+        while writer.ask(&format!("SET k {round}-{}", written + 1)) == "OK" {
+            written += 1;
+        }
+        eventually("it is done", || client.info("master_failover_state") == "no-failover");
+        eventually("the link is up", || client.info("master_link_status") == "up");
+        let mut reader = follower.connect();
+        assert_eq!(reader.ask("GET k"), format!("{round}-{written}"));
+        assert_eq!(reader.info("role"), "master");
+        assert_eq!(reader.ask("SET new v"), "OK");
+        eventually("the old primary follows", || client.ask("GET new") == "v");
+        assert_eq!(reader.ask("DEL new"), "1");
+    }
+    assert_eq!(one.info("sync_full"), "1");
+    assert_eq!(two.info("sync_full"), "0");
+}
+
+#[test]
+fn the_end_waits_for_a_replica_that_stands_still() {
+    let (mut primary, replica) = pair(&[]);
+    let mut writer = primary.connect();
+    assert_eq!(writer.ask("CONFIG SET shutdown-timeout 1000"), "OK");
+    replica.signal(Signal::SIGSTOP);
+    assert_eq!(writer.ask("SET k last"), "OK");
+    primary.signal(Signal::SIGTERM);
+    primary.logs("Waiting for replicas before shutting down.");
+    assert!(writer.info("shutdown_in_milliseconds").parse::<u64>().unwrap() > 0);
+    assert_eq!(writer.ask("GET k"), "last");
+    replica.signal(Signal::SIGCONT);
+    assert!(primary.ended().success());
+    primary.logs("1 of 1 replicas are in sync when shutting down.");
+    let mut reader = replica.connect();
+    eventually("the replica has it", || reader.ask("GET k") == "last");
+}
+
+#[test]
 fn a_paused_replica_reads_on_and_applies_nothing() {
     let (primary, replica) = pair(&[]);
     let (mut writer, mut reader) = (primary.connect(), replica.connect());

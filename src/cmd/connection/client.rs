@@ -2,7 +2,7 @@
 
 use super::session::check_name;
 use super::{list, tracking};
-use crate::client::{ClientId, ReplyMode, Session};
+use crate::client::{ClientId, Pauser, ReplyMode, Session};
 use crate::cmd::args::{int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::effects::GaveUp;
@@ -464,7 +464,7 @@ fn pause(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     }
     let until = timeout.checked_add(s.now_ms() as i64);
     let until = until.ok_or(CmdError::Msg("timeout is out of range"))?;
-    s.pause.begin(s.now_ms(), until as u64, all);
+    s.pause.begin(Pauser::Client, s.now_ms(), until as u64, all);
     // What expires meanwhile is hidden, and removed when writing goes on.
     s.keyspace.shared.keep_expired(Keeper::Pause, true);
     s.reply(id).ok();
@@ -472,8 +472,8 @@ fn pause(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
 }
 
 fn unpause(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
-    s.pause.end(&mut s.clients);
-    s.keyspace.shared.keep_expired(Keeper::Pause, false);
+    s.pause.end(Pauser::Client, &mut s.clients);
+    s.keyspace.shared.keep_expired(Keeper::Pause, s.pause.was_asked());
     s.reply(id).ok();
     DONE
 }

@@ -3,7 +3,6 @@
 use crate::client::{ClientId, ReplicasWait, SyncWait};
 use crate::cmd::args::{Args, int};
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
-use crate::effects::{Action, EndHow};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::{KeysCtx, Server};
 use crate::spec::{Group, Spec, acl, arg, flag};
@@ -86,36 +85,6 @@ pub(super) static COMMANDS: &[Command] = &[
             ..Spec::NEW
         },
         run: Run::Server(waitaof),
-        ..Command::NEW
-    },
-    Command {
-        spec: Spec {
-            name: "shutdown",
-            summary: "Ends the server.",
-            since: "1.0.0",
-            group: Group::Server,
-            complexity: "O(N) for N keys where it saves",
-            arity: -1,
-            flags: flag::ADMIN
-                .with(flag::NOSCRIPT)
-                .with(flag::LOADING)
-                .with(flag::STALE)
-                .with(flag::NO_MULTI)
-                .with(flag::ALLOW_BUSY),
-            args: &[
-                arg::one_of(
-                    "nosave_save",
-                    &[arg::token("nosave", "NOSAVE"), arg::token("save", "SAVE")],
-                )
-                .optional(),
-                arg::token("now", "NOW").optional().since("7.0.0"),
-                arg::token("force", "FORCE").optional().since("7.0.0"),
-                arg::token("abort", "ABORT").optional().since("7.0.0"),
-            ],
-            history: &[("7.0.0", "The options NOW, FORCE and ABORT.")],
-            ..Spec::NEW
-        },
-        run: Run::Server(shutdown),
         ..Command::NEW
     },
     Command {
@@ -203,48 +172,6 @@ fn timeout_ms(text: &[u8]) -> Result<u64, CmdError> {
     let invalid = CmdError::Msg("timeout is not an integer or out of range");
     let timeout = int(text).map_err(|_| invalid)?;
     u64::try_from(timeout).map_err(|_| CmdError::Msg("timeout is negative"))
-}
-
-fn shutdown(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
-    let mut args = Args::new(argv, 1);
-    let mut how = EndHow::default();
-    let mut abort = false;
-    while args.left() > 0 {
-        if args.word("nosave") && how.save != Some(true) {
-            how.save = Some(false);
-        } else if args.word("save") && how.save != Some(false) {
-            how.save = Some(true);
-        } else if args.word("now") {
-            how.now = true;
-        } else if args.word("force") {
-            how.force = true;
-        } else if args.word("safe") {
-            // Only a node of a cluster owns slots that this would refuse to leave.
-        } else if args.word("abort") {
-            abort = true;
-        } else {
-            return Err(CmdError::Syntax);
-        }
-    }
-    if abort && argv.len() > 2 {
-        return Err(CmdError::Syntax);
-    }
-    if abort {
-        if s.signalled.take().is_none() {
-            return Err(CmdError::Msg("No shutdown in progress."));
-        }
-        tracing::warn!("Shutdown manually aborted.");
-        s.reply(id).ok();
-        return DONE;
-    }
-    // What a script has done so far is nothing to save.
-    if s.scripting.is_suspended() && how.save != Some(false) {
-        return Err(s.scripting.busy());
-    }
-    s.shutting_down = true;
-    how.client = Some(id);
-    s.effects.act(Action::Shutdown(how));
-    Ok(Flow::Await)
 }
 
 fn lolwut(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {

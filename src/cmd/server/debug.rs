@@ -70,6 +70,7 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("htstats", 1, 2, htstats),
     ("structsize", 0, 0, structsize),
     ("change-repl-id", 0, 0, change_repl_id),
+    ("replicate", 1, usize::MAX, replicate),
     ("panic", 0, 0, panic),
     ("segfault", 0, 0, segfault),
     ("help", 0, 0, help),
@@ -170,6 +171,14 @@ fn set_skip_checksum_validation(s: &mut Server, id: ClientId, mut args: Args<'_>
 
 fn change_repl_id(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
     s.change_replication_id();
+    s.reply(id).ok();
+    DONE
+}
+
+/// Replicas are sent a command that is not run here, and need not be one.
+fn replicate(s: &mut Server, id: ClientId, args: Args<'_>) -> Outcome {
+    let db = s.clients.running(id).db;
+    s.effects.tell_replicas(db, args.rest());
     s.reply(id).ok();
     DONE
 }
@@ -415,6 +424,8 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
             "    Save the data set and load it again; MERGE: over what is there, NOFLUSH: beside it, NOSAVE: \
              as it was saved last.",
+            "REPLICATE <word> [<word> ...]",
+            "    Send replicas a command that is not run here.",
             "SDSLEN <key>",
             "    Lengths and room of a string.",
             "SEGFAULT",

@@ -56,6 +56,9 @@ fn replicaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     if s.config.cluster_enabled {
         return Err(CmdError::Msg("REPLICAOF not allowed in cluster mode."));
     }
+    if s.repl.failover.is_some() {
+        return Err(CmdError::Msg("REPLICAOF not allowed while failing over."));
+    }
     let is = |at: usize, word: &[u8]| argv[at].eq_ignore_ascii_case(word);
     if is(1, b"no") && is(2, b"one") {
         if !s.repl.is_primary() {
@@ -93,7 +96,7 @@ fn replicaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
 }
 
 /// Who asked, as the log shows a client.
-fn user(s: &mut Server, id: ClientId) -> String {
+pub(in crate::exec) fn user(s: &mut Server, id: ClientId) -> String {
     let session = s.clients.running(id);
     let name = String::from_utf8_lossy(session.name()).into_owned();
     format!(

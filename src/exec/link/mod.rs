@@ -11,7 +11,7 @@ pub mod sync;
 
 pub use start::{at_start, loaded_at_start};
 
-use super::{aof, clients, primary, settle};
+use super::{aof, clients, failover, primary, settle};
 use crate::client::PeerAddr;
 use crate::config::special::PrimaryAddress;
 use crate::effects::{Action, Connect, GaveUp};
@@ -144,7 +144,9 @@ pub(super) fn lose(s: &mut Server, fault: &Fault) {
     }
     end_attempt(s, &fault.why);
     let (now_ms, chance) = (s.now_ms(), s.rng.next_u64());
-    s.repl.link.lost(fault.retry, now_ms, chance);
+    // While nobody leads nobody writes, so it is tried again soon.
+    let retry = if s.repl.failover.is_some() { Retry::Soonest } else { fault.retry };
+    s.repl.link.lost(retry, now_ms, chance);
     tick(s);
 }
 
@@ -196,7 +198,7 @@ pub fn connected(s: &mut Server, attempt: u64, peer: PeerAddr, fd: i32) -> bool 
         port: if announced > 0 { announced } else { config.port },
         ip: config.replica_announce_ip.clone(),
         history: s.repl.link.has_history.then(|| (s.repl.replid.clone(), s.repl.offset() + 1)),
-        failover: false,
+        failover: s.repl.failover.is_some(),
     };
     let now_ms = s.now_ms();
     s.repl.link.handle_connected(terms, now_ms);
@@ -292,14 +294,21 @@ pub fn work(s: &mut Server, attempt: u64) -> Next {
 fn handle(s: &mut Server, event: Event) -> Next {
     match event {
         Event::Continues(id) => {
+            failover::done(s);
             go_on(s, id);
             Next::Yield
         }
         Event::FullSync(Some((id, offset))) => {
             tracing::info!("Full resync from master: {id}:{offset}");
+            failover::done(s);
             work(s, s.repl.link.attempt())
         }
         Event::FullSync(None) => work(s, s.repl.link.attempt()),
+        Event::Refused(why) => {
+            tracing::warn!("{why}");
+            failover::abort(s, "Failover target rejected psync request");
+            Next::Close
+        }
         Event::PayloadBegins(total) => Next::Receive(Box::new(sync::begin(s, total))),
         Event::Part(bytes) => Next::Part(bytes),
         Event::PayloadEnds => {

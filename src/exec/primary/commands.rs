@@ -1,5 +1,6 @@
 //! PSYNC and SYNC, with which a connection becomes a replica's, and REPLCONF, with which it says what it is.
 
+use super::super::{failover, link, shutdown};
 use super::{attach, name, sync, wait};
 use crate::client::{Announced, ClientId, Content, Kind, ReplyMode};
 use crate::cmd::args::int;
@@ -65,6 +66,10 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 fn psync(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
+    let asks_to_lead = argv.get(3).is_some_and(|word| word.eq_ignore_ascii_case(b"failover"));
+    if asks_to_lead && s.clients.running(id).kind != Kind::Replica {
+        lead(s, id, &argv[1])?;
+    }
     let Some(name) = may_follow(s, id)? else { return DONE };
     let offset = int(&argv[2])?;
     match place(s, &name, &argv[1], offset) {
@@ -75,6 +80,21 @@ fn psync(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         }
     }
     DONE
+}
+
+/// The primary of this server asks it to lead, and to let it follow.
+fn lead(s: &mut Server, id: ClientId, replid: &[u8]) -> Result<(), CmdError> {
+    tracing::warn!("Failover request received for replid {}.", replid.escape_ascii());
+    if s.repl.is_primary() {
+        return Err(CmdError::Msg("PSYNC FAILOVER can't be sent to a master."));
+    }
+    if replid != s.repl.replid.as_bytes() {
+        return Err(CmdError::Msg("PSYNC FAILOVER replid must match my replid."));
+    }
+    link::unfollow(s);
+    let who = link::command::user(s, id);
+    tracing::info!("MASTER MODE enabled (failover request from '{who}')");
+    Ok(())
 }
 
 fn sync_all(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
@@ -279,5 +299,7 @@ fn acked(s: &mut Server, id: ClientId, offset: &[u8], synced: Option<&[u8]>) -> 
     replica.acked_ms = now_ms;
     sync::stream_may_begin(s, id);
     wait::serve(s);
+    failover::go_on(s);
+    shutdown::go_on(s);
     DONE
 }

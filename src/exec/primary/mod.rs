@@ -8,7 +8,7 @@ pub mod sync;
 pub mod tick;
 pub mod wait;
 
-use super::limits;
+use super::{limits, shutdown};
 use crate::client::{ClientId, Closing, Kind, Session};
 use crate::repl::{Phase, Replica};
 use crate::server::Server;
@@ -25,6 +25,13 @@ pub fn end_turn(s: &mut Server) {
     }
     if std::mem::take(&mut s.repl.has_news) {
         tell(s);
+    }
+}
+
+/// Asks the replicas how far they are, ahead of a pause in which nothing is added to the stream.
+pub(super) fn ask_how_far(s: &mut Server) {
+    if s.repl.is_primary() {
+        append(s, GETACK);
     }
 }
 
@@ -84,6 +91,7 @@ fn attach(s: &mut Server, id: ClientId, legacy: bool) {
     let name = name(s, id);
     let session = s.clients.running(id);
     session.kind = Kind::Replica;
+    session.flags.gathers = s.config.repl_disable_tcp_nodelay;
     let ip = ip(session);
     let said = session.announced.get_or_insert_default();
     let mut replica = Replica::new(id, said, ip.unwrap_or_default(), name, now_ms);
@@ -113,6 +121,7 @@ pub fn leave(s: &mut Server, id: ClientId) {
     tracing::info!("Connection with replica {} lost.", replica.name);
     s.repl.trim(s.config.repl_backlog_size);
     wait::serve(s);
+    shutdown::go_on(s);
 }
 
 /// A replica's socket took bytes.

@@ -26,7 +26,9 @@ pub fn tick(s: &mut Server) {
 /// A PING in the stream, so that replicas hear of their primary.
 fn ping(s: &mut Server, now_ms: u64) {
     let period_ms = u64::from(s.config.repl_ping_replica_period) * 1000;
-    if !s.repl.is_primary() || s.repl.replicas.is_empty() {
+    // One that waits for a replica to have all does not add to that.
+    let held = s.repl.failover.as_ref().is_some_and(|it| it.deadline_ms.is_some());
+    if !s.repl.is_primary() || s.repl.replicas.is_empty() || held {
         s.repl.pinged_ms = now_ms;
     } else if now_ms.abs_diff(s.repl.pinged_ms) >= period_ms {
         s.repl.pinged_ms = now_ms;

@@ -7,6 +7,7 @@
 //!   REPLCONF ip-address <ip>
 //!   REPLCONF capa eof capa psync2
 //!   PSYNC <id> <offset>, or PSYNC ? -1   +CONTINUE [<id>], +FULLRESYNC <id> <offset>
+//!   PSYNC <id> <offset> FAILOVER         the same, of a replica that leads from now on
 //!   SYNC                                 where the primary does not know PSYNC
 //! ```
 //! All between the first and the last is sent at once.
@@ -51,6 +52,8 @@ enum Asked {
 pub(super) enum Answer {
     Continues(Option<String>),
     FullSync(Option<(String, u64)>),
+    /// It was asked to lead, and does not; the reason, for the log.
+    Refused(String),
 }
 
 /// A handshake under way.
@@ -181,13 +184,16 @@ impl Handshake {
                 (true, Ok(offset)) => Ok(Answer::FullSync(Some(((*id).to_owned(), offset)))),
                 _ => Err(bad_answer(text)),
             },
+            _ if self.terms.failover => {
+                Ok(Answer::Refused(format!("Unexpected reply to PSYNC from master: {text}")))
+            }
             ["-NOMASTERLINK" | "-LOADING", ..] => {
                 let why = format!(
                     "Master is currently unable to PSYNC but should be in the future: {text}"
                 );
                 Err(Fault::new(Retry::Soon, why))
             }
-            _ if text.starts_with('-') && !self.terms.failover => {
+            _ if text.starts_with('-') => {
                 // Errors of a primary that knows no PSYNC are not worth a word.
                 if !text.starts_with("-ERR") {
                     tracing::warn!("Unexpected reply to PSYNC from master: {text}");

@@ -65,6 +65,8 @@ pub enum Event {
     /// The primary sends its data set, and then goes on at this place of its history. One that is too old to know of histories
     /// tells none.
     FullSync(Option<(String, u64)>),
+    /// The replica that was asked to lead does not.
+    Refused(String),
     /// The data set follows; so many bytes, if that is known.
     PayloadBegins(Option<u64>),
     /// A part of it.
@@ -262,6 +264,7 @@ impl Link {
             State::Greeting(handshake) => match handshake.take(&mut self.input, &mut self.out)? {
                 None => Ok(None),
                 Some(Answer::Continues(id)) => Ok(Some(Event::Continues(id))),
+                Some(Answer::Refused(why)) => Ok(Some(Event::Refused(why))),
                 Some(Answer::FullSync(history)) => {
                     self.acknowledges = history.is_some();
                     self.state = State::Receiving(Payload::default());

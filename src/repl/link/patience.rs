@@ -3,6 +3,8 @@
 /// What kind of failure it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
+    /// A replica that is to lead is asked: until it has answered, nobody leads.
+    Soonest,
     /// A stream that broke: it may go on at once.
     AtOnce,
     /// The primary cannot serve now, or is not there.
@@ -11,6 +13,8 @@ pub enum Retry {
     Late,
 }
 
+/// The pause while nobody leads, ms.
+const SOONEST_MS: u64 = 100;
 /// The first pause after a failure, ms; each further one is twice as long,
 const FIRST_MS: u64 = 1000;
 /// up to this,
@@ -31,8 +35,10 @@ impl Patience {
         if proven {
             self.failures = 0;
         }
-        if proven && retry == Retry::AtOnce {
-            return 0;
+        match retry {
+            Retry::Soonest => return SOONEST_MS,
+            Retry::AtOnce if proven => return 0,
+            _ => {}
         }
         let most = if retry == Retry::Late { LATE_MAX_MS } else { SOON_MAX_MS };
         let whole = FIRST_MS.checked_shl(self.failures.min(16)).unwrap_or(most).min(most);
