@@ -157,6 +157,22 @@ fn a_save_that_is_cancelled_leaves_nothing_that_the_next_would_miss() {
 }
 
 #[test]
+fn a_transaction_that_writes_does_not_run_after_a_save_that_failed() {
+    let mut bench = Bench::new();
+    bench.run("MULTI");
+    assert_eq!(bench.run("SET k 1"), "+QUEUED\r\n");
+    bench.server.server().persist.saving.last_ok = false;
+    let reply = bench.run("EXEC");
+    assert!(
+        reply.starts_with("-EXECABORT Transaction discarded because of: MISCONF Redis is"),
+        "{reply}"
+    );
+    bench.run("MULTI");
+    assert_eq!(bench.run("GET k"), "+QUEUED\r\n");
+    assert_eq!(bench.run("EXEC"), "*1\r\n$-1\r\n");
+}
+
+#[test]
 fn writes_are_refused_after_a_save_that_failed_until_one_succeeds() {
     let mut bench = Bench::new();
     let disk = larder::persist::disk::Simulated::default();

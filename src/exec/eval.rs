@@ -259,21 +259,20 @@ fn eval_known(s: &mut Server, id: ClientId, argv: &Argv<'_>, read_only: bool) ->
     scripting::tell_monitors(s, id, argv);
     scripting::keys(argv, CmdError::NotInteger)?;
     let sha = Sha::named(&argv[1]).ok_or(UNKNOWN)?;
-    if !s.scripting.has(&sha) {
-        return Err(UNKNOWN);
-    }
     run(s, id, argv, sha, read_only)
 }
 
 fn run(s: &mut Server, id: ClientId, argv: &Argv<'_>, sha: Sha, read_only: bool) -> Outcome {
     let keys = scripting::keys(argv, CmdError::NotInteger)?;
-    let Some(script) = s.scripting.cache.get(&sha) else { return DONE };
+    let hashes = scripting::fetch_buckets(s, id, argv, keys);
+    let script = s.scripting.cache.get(&sha).ok_or(UNKNOWN)?;
     let job = Job { name: Name::Sha(sha), flags: script.flags, read_only };
     scripting::may_run(s, id, &job)?;
     let mut interpreter = interpreter(s);
     let Some(script) = s.scripting.cache.get(&sha) else { return DONE };
     let args = argv.from(3 + keys);
     interpreter.prepare_script(&script.code, First(argv.from(3), keys), args);
+    scripting::fetch_entries(s, id, &hashes);
     scripting::run(s, id, argv, job, interpreter)
 }
 

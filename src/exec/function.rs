@@ -220,11 +220,13 @@ fn call(s: &mut Server, id: ClientId, argv: &Argv<'_>, read_only: bool) -> Outco
     let name = Name::Function(function.name.as_slice().into());
     let job = Job { name, flags: function.flags, read_only };
     let keys = scripting::keys(argv, CmdError::Msg("Bad number of keys provided"))?;
+    let hashes = scripting::fetch_buckets(s, id, argv, keys);
     scripting::may_run(s, id, &job)?;
     let mut interpreter = interpreter(s);
     let function = s.scripting.libraries.function(&argv[1]).ok_or(UNKNOWN)?;
     let args = argv.from(3 + keys);
     interpreter.prepare_function(&function.code, First(argv.from(3), keys), args);
+    scripting::fetch_entries(s, id, &hashes);
     scripting::run(s, id, argv, job, interpreter)
 }
 

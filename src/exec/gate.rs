@@ -32,7 +32,11 @@ pub fn check(
         scripting::may_run_beside(s, spec)?;
     }
     evict::gate(s, id, asked)?;
-    saved(s, asked)?;
+    if !s.persist.saving.last_ok {
+        // PING tells those who watch over the server.
+        let told = spec.name == "ping" || asked.with_queued(s, id).has(flag::WRITE);
+        saved(s, told)?;
+    }
     if s.persist.aof.refuses {
         log_failing(s, id, asked)?;
     }
@@ -193,21 +197,17 @@ fn not_while_subscribed(s: &Server, command: CommandId) -> CmdError {
 }
 
 /// Where the last save failed nothing is written, so that somebody notices.
-#[inline]
-fn saved(s: &Server, asked: Asked) -> Result<(), CmdError> {
+#[cold]
+fn saved(s: &Server, told: bool) -> Result<(), CmdError> {
     const REFUSED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable \
                            to persist to disk. Commands that may modify the data set are disabled, \
                            because this instance is configured to report errors during writes if \
                            RDB snapshotting fails (stop-writes-on-bgsave-error option). Please \
                            check the Redis logs for details about the RDB error.";
-    if s.persist.saving.last_ok || !save::refuses_writes(s) {
+    if s.persist.saving.last_ok || !told || !save::refuses_writes(s) {
         return Ok(());
     }
-    // PING tells those who watch over the server.
-    if asked.flags.has(flag::WRITE) || asked.spec.name == "ping" {
-        return Err(CmdError::code(REFUSED));
-    }
-    Ok(())
+    Err(CmdError::code(REFUSED))
 }
 
 /// Whether a script, or a command of one, may write now.
@@ -221,7 +221,7 @@ pub(super) fn may_write(s: &mut Server) -> Result<(), CmdError> {
     if s.config.min_replicas_to_write > 0 {
         followed(s, true)?;
     }
-    saved(s, WRITING)?;
+    saved(s, true)?;
     if s.persist.aof.refuses { Err(log_fails(s)) } else { Ok(()) }
 }
 
@@ -230,9 +230,6 @@ fn log_fails(s: &Server) -> CmdError {
     let why = s.persist.aof.refusal();
     CmdError::Full(format!("MISCONF Errors writing to the AOF file: {why}").into())
 }
-
-/// Stands for whatever a script writes with.
-const WRITING: Asked = Asked { spec: &Spec::NEW, flags: flag::WRITE };
 
 /// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
 /// who look after the server by it.

@@ -50,6 +50,28 @@ pub(super) fn keys(argv: &Argv<'_>, otherwise: CmdError) -> Result<usize, CmdErr
     usize::try_from(count).map_err(|_| CmdError::Msg("Number of keys can't be negative"))
 }
 
+/// Keys of a script whose memory is fetched ahead.
+const FETCHED_AHEAD: usize = 4;
+
+/// The hashes of the first keys of a script.
+pub(super) type Hashes = [Option<u64>; FETCHED_AHEAD];
+
+/// Fetches the buckets of a script's first keys ahead, so that they are there by the time that the script asks for them.
+pub(super) fn fetch_buckets(s: &mut Server, id: ClientId, argv: &Argv<'_>, keys: usize) -> Hashes {
+    let database = s.keyspace.database(s.clients.running(id).db);
+    let mut hashes = Hashes::default();
+    for (hash, key) in hashes.iter_mut().zip(argv.from(3).take(keys)) {
+        *hash = Some(database.prefetch_bucket(key));
+    }
+    hashes
+}
+
+/// Fetches the entries ahead, when the buckets have come.
+pub(super) fn fetch_entries(s: &mut Server, id: ClientId, hashes: &Hashes) {
+    let database = s.keyspace.database(s.clients.running(id).db);
+    hashes.iter().flatten().for_each(|hash| database.prefetch_entry(*hash));
+}
+
 /// The flags of a command that runs a script or a function: what that says of itself counts, if it says something.
 #[cold]
 pub(super) fn flags_of(s: &Server, spec: &Spec, argv: &Argv<'_>) -> CommandFlags {

@@ -7,6 +7,7 @@ use super::engine::Source;
 use super::shebang::ScriptFlags;
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 
 /// Scripts of EVAL that are kept.
 const EVALUATED_MAX: usize = 500;
@@ -14,8 +15,19 @@ const EVALUATED_MAX: usize = 500;
 const ENTRY_BYTES: usize = 192;
 
 /// The SHA-1 of a script, in lower-case hex.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sha(pub [u8; 40]);
+
+/// Its digits are as good as random, so that a few of them are enough for a hasher, which has its own seed.
+impl Hash for Sha {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (first, rest) = self.0.split_first_chunk().expect("there are forty digits");
+        let (second, _) = rest.split_first_chunk().expect("there are forty digits");
+        // Of a digit's byte the low half tells nearly all: the halves of both words come to lie side by side.
+        state.write_u64(u64::from_le_bytes(*first) ^ u64::from_le_bytes(*second).rotate_left(4));
+    }
+}
 
 impl Sha {
     /// That of a source.

@@ -207,7 +207,7 @@ fn unpack_some(lua: Lua, limit: Option<f64>, offset: f64) -> Outcome {
         return Err(lua.fail(&words));
     };
     lua.set_top(1);
-    let mut reader = Reader { rest };
+    let mut reader = Reader { rest, values: 0 };
     let mut count = 0;
     while !reader.rest.is_empty() && most.is_none_or(|most| count < most as usize) {
         if let Err(fault) = reader.push_value(lua) {
@@ -232,6 +232,8 @@ fn unpack_some(lua: Lua, limit: Option<f64>, offset: f64) -> Outcome {
 /// Input that is not unpacked yet.
 struct Reader<'a> {
     rest: &'a [u8],
+    /// Values so far.
+    values: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -253,6 +255,11 @@ impl<'a> Reader<'a> {
     fn push_value(&mut self, lua: Lua) -> Result<(), Fault> {
         if !lua.ensure(6) {
             return Err(Fault::Deep);
+        }
+        self.values += 1;
+        // Looked at now and then: nothing is refused while this library works.
+        if self.values.is_multiple_of(1024) && lua.host().room() == 0 {
+            return Err(Fault::Memory);
         }
         let kind = self.take(1)?[0];
         match kind {
@@ -295,14 +302,13 @@ impl<'a> Reader<'a> {
         for index in 1..=len {
             self.push_value(lua)?;
             lua.raw_set_at(-2, index);
-            check_memory(lua, index)?;
         }
         Ok(())
     }
 
     fn push_map(&mut self, lua: Lua, len: usize) -> Result<(), Fault> {
         lua.push_table(0, len.min(self.rest.len() / 2));
-        for number in 1..=len {
+        for _ in 0..len {
             self.push_value(lua)?;
             self.push_value(lua)?;
             let no_key = match lua.kind(-2) {
@@ -314,13 +320,7 @@ impl<'a> Reader<'a> {
                 return Err(Fault::Bad);
             }
             lua.raw_set(-3);
-            check_memory(lua, number)?;
         }
         Ok(())
     }
-}
-
-/// Looked at now and then: nothing is refused while this library works.
-fn check_memory(lua: Lua, number: usize) -> Result<(), Fault> {
-    if number.is_multiple_of(1024) && lua.host().room() == 0 { Err(Fault::Memory) } else { Ok(()) }
 }

@@ -15,20 +15,29 @@
 use super::raw::{Kind, Lua};
 use crate::resp::{CmdError, Reply, Resp};
 use crate::stdx::num::parse_i64;
+use std::borrow::Cow;
 
 /// The field of an error that statistics know of already.
 pub(super) const COUNTED: &[u8] = b"ignore_error_stats_update";
 
 /// Pushes a reply; false if it is an error.
 pub(super) fn push_reply(lua: Lua, reply: &[u8]) -> bool {
-    let mut reader = Reader { rest: reply };
+    let mut reader = Reader { rest: reply, values: 0, full: false };
     reader.push_value(lua);
-    reply.first() != Some(&b'-')
+    if reader.full {
+        lua.pop(1);
+        push_tagged(lua, b"err", b"ERR not enough memory");
+    }
+    reply.first() != Some(&b'-') && !reader.full
 }
 
 /// The part of a reply that is still to be pushed.
 struct Reader<'a> {
     rest: &'a [u8],
+    /// Values so far.
+    values: usize,
+    /// There is no memory for the rest.
+    full: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -48,6 +57,13 @@ impl<'a> Reader<'a> {
     }
 
     fn push_value(&mut self, lua: Lua) {
+        self.values += 1;
+        // Looked at now and then: nothing is refused while a reply is taken.
+        self.full |= self.values.is_multiple_of(1024) && lua.host().room() == 0;
+        if self.full {
+            // It may have to be a key.
+            return lua.push_bool(false);
+        }
         if !lua.ensure(8) {
             return lua.push_nil();
         }
@@ -194,9 +210,9 @@ fn reply_table(lua: Lua, told: Resp, out: &mut Reply<'_>) {
         is
     };
     if field(b"err", Kind::String) {
-        out.error(&CmdError::Full(text(lua).into()));
+        out.error(&CmdError::Full(text(&lua).into_owned().into()));
     } else if field(b"ok", Kind::String) {
-        out.simple(&line(&text(lua)));
+        out.simple(&line(text(&lua)));
     } else if field(b"double", Kind::Number) {
         out.double(lua.number(-1).unwrap_or_default());
     } else if field(b"map", Kind::Table) {
@@ -204,7 +220,7 @@ fn reply_table(lua: Lua, told: Resp, out: &mut Reply<'_>) {
     } else if field(b"set", Kind::Table) {
         reply_set(lua, told, out);
     } else if field(b"big_number", Kind::String) {
-        out.big_number(&line(&text(lua)));
+        out.big_number(&line(text(&lua)));
     } else if field(b"verbatim_string", Kind::Table) {
         lua.field(-1, b"format");
         lua.field(-2, b"string");
@@ -221,13 +237,14 @@ fn reply_table(lua: Lua, told: Resp, out: &mut Reply<'_>) {
 }
 
 /// The topmost value, a string.
-fn text(lua: Lua) -> String {
-    String::from_utf8_lossy(lua.bytes(-1).unwrap_or_default()).into_owned()
+fn text(lua: &Lua) -> Cow<'_, str> {
+    String::from_utf8_lossy(lua.bytes(-1).unwrap_or_default())
 }
 
 /// Without line ends, which would end it.
-fn line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
+fn line(text: Cow<'_, str>) -> Cow<'_, str> {
+    const ENDS: [char; 2] = ['\r', '\n'];
+    if text.contains(ENDS) { text.replace(ENDS, " ").into() } else { text }
 }
 
 /// Answers the topmost value, a string, whose format lies below it.

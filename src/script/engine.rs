@@ -1,7 +1,6 @@
 //! Compiles and runs: an interpreter, and what its functions need beside Lua's stack.
 
 use super::api::{self, Args};
-use super::cjson::Settings;
 use super::library::Registered;
 use super::raw::{Done, Ended, Function, Host, Kept, Kind, Lua, Outcome, State};
 use super::{Caller, Targets, convert, random, sandbox};
@@ -25,8 +24,6 @@ pub(super) struct Engine {
     pub(super) targets: Cell<Targets>,
     /// The state of the random numbers.
     pub(super) random: Cell<u64>,
-    /// The settings of `cjson`.
-    pub(super) json: Settings,
     /// The table of globals, the guard before it, and `next`.
     pub(super) globals: Cell<Option<Kept>>,
     pub(super) globals_guard: Cell<Option<Kept>>,

@@ -132,6 +132,10 @@ fn pack(lua: Lua) -> Outcome {
                 if string.len() < size {
                     return Err(Raised::Argument(n + 1, c"string too short"));
                 }
+                // The same string may be packed many times.
+                if out.len() + size > lua.host().room() {
+                    return Err(lua.fail("not enough memory"));
+                }
                 out.extend_from_slice(&string[..size]);
                 if option == b's' {
                     out.push(0);

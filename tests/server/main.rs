@@ -12,3 +12,4 @@ mod net;
 mod process;
 mod replication;
 mod saving;
+mod scripts;

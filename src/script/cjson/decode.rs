@@ -12,9 +12,10 @@ pub(super) fn decode(lua: Lua) -> Outcome {
     if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
         return Err(lua.fail("JSON parser does not support UTF-16 or UTF-32"));
     }
+    let settings = lua.settings()?;
     let engine = &lua.host().engine;
     let mut spare = engine.buffer.take();
-    let mut parser = Parser { text, at: 0, spare: &mut spare, settings: &engine.json };
+    let mut parser = Parser { text, at: 0, spare: &mut spare, settings, values: 0 };
     let result = parser.whole(lua);
     engine.buffer.set(spare);
     match result {
@@ -68,6 +69,8 @@ struct Parser<'a> {
     /// The string that was read last.
     spare: &'a mut Vec<u8>,
     settings: &'a Settings,
+    /// Values so far.
+    values: usize,
 }
 
 /// A token and where it begins.
@@ -214,6 +217,11 @@ impl Parser<'_> {
 
     /// Pushes the value that a token begins.
     fn value(&mut self, lua: Lua, found: Found, depth: i32) -> Result<(), String> {
+        self.values += 1;
+        // Looked at now and then: nothing is refused while this library works.
+        if self.values.is_multiple_of(1024) && lua.host().room() == 0 {
+            return Err("not enough memory".to_owned());
+        }
         match found.0 {
             Token::Text => lua.push(self.spare),
             Token::Number(number) => lua.push_number(number),
@@ -243,7 +251,7 @@ impl Parser<'_> {
         if found.0 == Token::ObjectEnd {
             return Ok(());
         }
-        for number in 1_usize.. {
+        loop {
             if found.0 != Token::Text {
                 return Err(expected("object key string", &found));
             }
@@ -255,14 +263,12 @@ impl Parser<'_> {
             let first = self.next();
             self.value(lua, first, depth)?;
             lua.raw_set(-3);
-            check_memory(lua, number)?;
             match self.next() {
-                (Token::ObjectEnd, _) => break,
+                (Token::ObjectEnd, _) => return Ok(()),
                 (Token::Comma, _) => found = self.next(),
                 other => return Err(expected("comma or object end", &other)),
             }
         }
-        Ok(())
     }
 
     fn array(&mut self, lua: Lua, depth: i32) -> Result<(), String> {
@@ -274,7 +280,6 @@ impl Parser<'_> {
         for index in 1_usize.. {
             self.value(lua, found, depth)?;
             lua.raw_set_at(-2, index);
-            check_memory(lua, index)?;
             match self.next() {
                 (Token::ArrayEnd, _) => break,
                 (Token::Comma, _) => found = self.next(),
@@ -283,14 +288,6 @@ impl Parser<'_> {
         }
         Ok(())
     }
-}
-
-/// Looked at now and then: nothing is refused while this library works.
-fn check_memory(lua: Lua, number: usize) -> Result<(), String> {
-    if number.is_multiple_of(1024) && lua.host().room() == 0 {
-        return Err("not enough memory".to_owned());
-    }
-    Ok(())
 }
 
 fn expected(what: &str, (token, at): &Found) -> String {

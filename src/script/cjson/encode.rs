@@ -13,10 +13,11 @@ pub(super) fn encode(lua: Lua) -> Outcome {
     if lua.top() != 1 {
         return Err(Raised::Argument(1, c"expected 1 argument"));
     }
+    let settings = lua.settings()?;
     let engine = &lua.host().engine;
     let mut out = engine.buffer.take();
     out.clear();
-    let written = value(lua, &engine.json, &mut out, 0);
+    let written = value(lua, settings, &mut out, 0);
     if written.is_ok() {
         lua.push(&out);
     }
@@ -27,8 +28,9 @@ pub(super) fn encode(lua: Lua) -> Outcome {
 
 /// Writes the topmost value, and leaves it.
 fn value(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Result<(), Raised> {
+    check_memory(lua, out)?;
     match lua.kind(-1) {
-        Kind::String => string(out, lua.bytes(-1).unwrap_or_default()),
+        Kind::String => string(lua, out, -1)?,
         Kind::Number => number(lua, settings, out)?,
         Kind::Boolean if lua.bool(-1) => out.extend_from_slice(b"true"),
         Kind::Boolean => out.extend_from_slice(b"false"),
@@ -36,9 +38,6 @@ fn value(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Result
             let depth = depth + 1;
             if depth > settings.encode_max_depth.get() || !lua.ensure(4) {
                 return Err(lua.fail(&format!("Cannot serialise, excessive nesting ({depth})")));
-            }
-            if out.len() > lua.host().room() {
-                return Err(lua.fail("not enough memory"));
             }
             match array_len(lua, settings)? {
                 Some(len) if len > 0 => array(lua, settings, out, depth, len)?,
@@ -50,6 +49,11 @@ fn value(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Result
         _ => return Err(refused(lua, "type not supported")),
     }
     Ok(())
+}
+
+/// Tables may hold the same value many times: what is written is bounded by what it takes, not by what the state holds.
+fn check_memory(lua: Lua, out: &[u8]) -> Result<(), Raised> {
+    if out.len() > lua.host().room() { Err(lua.fail("not enough memory")) } else { Ok(()) }
 }
 
 /// The error about the topmost value.
@@ -113,7 +117,7 @@ fn object(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Resul
             out.push(b',');
         }
         match lua.kind(-2) {
-            Kind::String => string(out, lua.bytes(-2).unwrap_or_default()),
+            Kind::String => string(lua, out, -2)?,
             Kind::Number => {
                 out.push(b'"');
                 lua.push_copy(-2);
@@ -134,7 +138,12 @@ fn object(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Resul
     Ok(())
 }
 
-fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Writes the string at a place.
+fn string(lua: Lua, out: &mut Vec<u8>, at: isize) -> Result<(), Raised> {
+    let bytes = lua.bytes(at).unwrap_or_default();
+    if out.len() + bytes.len() > lua.host().room() {
+        return Err(lua.fail("not enough memory"));
+    }
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut plain = 0;
@@ -142,6 +151,7 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
         if !matches!(byte, 0..=0x1f | b'"' | b'/' | b'\\' | 0x7f) {
             continue;
         }
+        check_memory(lua, out)?;
         out.extend_from_slice(&bytes[plain..at]);
         plain = at + 1;
         match byte {
@@ -156,6 +166,7 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     out.extend_from_slice(&bytes[plain..]);
     out.push(b'"');
+    Ok(())
 }
 
 /// Writes the topmost value, a number.

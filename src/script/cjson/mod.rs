@@ -3,11 +3,11 @@
 mod decode;
 mod encode;
 
-use super::api;
 use super::raw::{Done, Function, Kind, Lua, Outcome, Raised};
 use std::cell::Cell;
 
-/// How values are written and read; scripts may change it, for all that follow.
+/// How values are written and read; scripts may change it, for all that use the same library: the one that is there for
+/// everybody, or one of their own that `cjson.new` made.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// Tables with holes: written as objects rather than refused,
@@ -54,19 +54,24 @@ static FUNCTIONS: &[(&str, Function)] = &[
     ("encode", encode::encode),
     ("decode", decode::decode),
     ("encode_sparse_array", encode_sparse_array),
-    ("encode_max_depth", |lua| depth(lua, &lua.host().engine.json.encode_max_depth)),
-    ("decode_max_depth", |lua| depth(lua, &lua.host().engine.json.decode_max_depth)),
+    ("encode_max_depth", |lua| depth(lua, &lua.settings()?.encode_max_depth)),
+    ("decode_max_depth", |lua| depth(lua, &lua.settings()?.decode_max_depth)),
     ("encode_number_precision", encode_number_precision),
-    ("encode_keep_buffer", |lua| switch(lua, &lua.host().engine.json.keep_buffer)),
+    ("encode_keep_buffer", |lua| switch(lua, &lua.settings()?.keep_buffer)),
     ("encode_invalid_numbers", encode_invalid_numbers),
-    ("decode_invalid_numbers", |lua| switch(lua, &lua.host().engine.json.decode_invalid)),
+    ("decode_invalid_numbers", |lua| switch(lua, &lua.settings()?.decode_invalid)),
     ("new", new),
 ];
 
-/// Pushes the library.
+/// Pushes the library, with settings of its own.
 pub(super) fn push_library(lua: Lua) {
+    lua.push_settings(Settings::default());
     lua.push_table(0, 16);
-    api::add_functions(lua, FUNCTIONS);
+    for (name, function) in FUNCTIONS {
+        lua.push_function_of(*function, -2);
+        lua.set_field(-2, name.as_bytes());
+    }
+    lua.remove(-2);
     lua.push_light(0);
     lua.set_field(-2, b"null");
     lua.push(b"cjson");
@@ -75,7 +80,7 @@ pub(super) fn push_library(lua: Lua) {
     lua.set_field(-2, b"_VERSION");
 }
 
-/// Once more the library, with the same settings.
+/// Once more the library, with the settings that it has at first.
 fn new(lua: Lua) -> Outcome {
     push_library(lua);
     Ok(Done::Values(1))
@@ -136,7 +141,7 @@ fn switch(lua: Lua, setting: &Cell<bool>) -> Outcome {
 }
 
 fn encode_sparse_array(lua: Lua) -> Outcome {
-    let settings = &lua.host().engine.json;
+    let settings = lua.settings()?;
     check_count(lua, 3)?;
     lua.set_top(3);
     boolean(lua, 1, &settings.sparse_convert)?;
@@ -147,12 +152,12 @@ fn encode_sparse_array(lua: Lua) -> Outcome {
 
 fn encode_number_precision(lua: Lua) -> Outcome {
     check_count(lua, 1)?;
-    integer(lua, 1, &lua.host().engine.json.precision, 1, 14)?;
+    integer(lua, 1, &lua.settings()?.precision, 1, 14)?;
     Ok(Done::Values(1))
 }
 
 fn encode_invalid_numbers(lua: Lua) -> Outcome {
-    let setting = &lua.host().engine.json.encode_invalid;
+    let setting = &lua.settings()?.encode_invalid;
     check_count(lua, 1)?;
     match lua.kind(1) {
         Kind::None | Kind::Nil => {}

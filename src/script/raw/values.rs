@@ -1,6 +1,7 @@
 //! Values on the stack. Places count from 1 at the bottom of the running function's part, from -1 at the top.
 
 use super::{Function, Lua, Raised, shim};
+use crate::script::cjson::Settings;
 use mlua_sys as ffi;
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
@@ -27,7 +28,7 @@ pub(in crate::script) const REGISTRY: isize = ffi::LUA_REGISTRYINDEX as isize;
 /// The table of the running thread's globals.
 pub(in crate::script) const GLOBALS: isize = ffi::LUA_GLOBALSINDEX as isize;
 
-/// The function that the running one stands in for.
+/// The function that the running one stands in for, or the settings that it has.
 pub(in crate::script) const STOCK: isize = GLOBALS - 2;
 
 /// A value kept in the registry.
@@ -150,6 +151,31 @@ impl Lua {
             ffi::lua_pushlightuserdata(self.0.as_ptr(), function as *mut c_void);
             ffi::lua_pushcclosure(self.0.as_ptr(), shim, 1);
         }
+    }
+
+    /// Pushes a function that has settings, which lie at a place: [`Lua::push_settings`].
+    pub(in crate::script) fn push_function_of(self, function: Function, settings: isize) {
+        self.push_copy(settings);
+        self.wrap(function);
+    }
+
+    /// Pushes settings, for functions to hold. Scripts get hold of these never.
+    pub(in crate::script) fn push_settings(self, settings: Settings) {
+        const { assert!(!std::mem::needs_drop::<Settings>() && align_of::<Settings>() <= 8) };
+        // SAFETY: there is room; what Lua gives has the size asked for and is aligned for whatever C has.
+        unsafe {
+            let place = ffi::lua_newuserdata(self.0.as_ptr(), size_of::<Settings>());
+            place.cast::<Settings>().write(settings);
+        }
+    }
+
+    /// The settings that the running function holds.
+    pub(in crate::script) fn settings(&self) -> Result<&Settings, Raised> {
+        if self.kind(STOCK) != Kind::Userdata {
+            return Err(Raised::Words(c"this function has no settings"));
+        }
+        // SAFETY: what `push_settings` made is the only userdata there is, and the running function holds it.
+        Ok(unsafe { &*ffi::lua_touserdata(self.0.as_ptr(), STOCK as c_int).cast::<Settings>() })
     }
 
     /// Puts a function in place of the topmost value, one of Lua's own functions, for which it stands in.
