@@ -280,7 +280,7 @@ impl Collection for Stream {
         "stream"
     }
 
-    fn memory(&self) -> usize {
+    fn memory(&self, _: usize) -> usize {
         let groups = self.groups.iter().map(|(name, group)| name.len() + group.memory());
         size_of::<Self>() + self.nodes.memory() + self.node_bytes + groups.sum::<usize>()
     }
