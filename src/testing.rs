@@ -277,6 +277,7 @@ impl InProcess {
                 }
                 Action::Connect(to) => self.connects.push(*to),
                 Action::RoleChanged => {}
+                Action::Purge => (server.facts.figures.purge)(),
                 Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(_) | Action::Exit(_) | Action::Crash => {
                     server.clients.iter_mut().for_each(|(_, session)| session.close(Closing::Now));

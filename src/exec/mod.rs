@@ -14,6 +14,7 @@ pub mod evict;
 pub mod evict_clients;
 pub mod function;
 pub mod gate;
+pub mod guard;
 pub mod held;
 pub mod limits;
 pub mod link;

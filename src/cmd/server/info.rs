@@ -113,6 +113,7 @@ fn memory_section(s: &Server, out: &mut Fields) {
     let account = memory::account(s);
     account.info(out);
     out.bytes("maxmemory", s.maxmemory);
+    out.bytes("maxmemory_effective", s.maxmemory.min(s.guard.bound()));
     out.put("maxmemory_policy", s.config.maxmemory_policy.word());
     account.ratios_info(out);
     out.put("mem_allocator", &s.facts.allocator);
