@@ -256,7 +256,7 @@ mod tests {
     fn that_it_has_the_say_is_told_once_a_minute() {
         let mut guard = guard();
         guard.look(&seen(245, 0, 130), 0);
-        assert!(!guard.is_news(100 * MB, 1000), "maxmemory is less");
+        assert!(!guard.is_news(80 * MB, 1000), "maxmemory is less");
         assert!(guard.is_news(192 * MB, 1000));
         assert!(!guard.is_news(192 * MB, 60_999));
         assert!(guard.is_news(192 * MB, 61_000));

@@ -113,8 +113,8 @@ fn memory_section(s: &Server, out: &mut Fields) {
     let account = memory::account(s);
     account.info(out);
     out.bytes("maxmemory", s.maxmemory);
-    out.bytes("maxmemory_effective", s.maxmemory.min(s.guard.bound()));
     out.put("maxmemory_policy", s.config.maxmemory_policy.word());
+    out.bytes("maxmemory_effective", s.maxmemory.min(s.guard.bound()));
     account.ratios_info(out);
     out.put("mem_allocator", &s.facts.allocator);
     out.put("allocator_quantum", s.facts.allocator_quantum);
