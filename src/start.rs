@@ -334,9 +334,11 @@ fn facts(machine: &system::System, config_file: String, supervisor: Supervisor) 
         monotonic_clock: Ticks::source(),
         figures: Figures {
             used_memory,
+            allocated: alloc::allocated_here,
             rss: memory::rss,
+            anonymous: memory::anonymous,
             total_memory: memory::total_memory,
-            memory_limit: memory::memory_limit,
+            memory_group: memory::memory_group,
             allocator: allocator_figures,
             cpu: cpu_figures,
             purge: alloc::purge,
@@ -356,6 +358,7 @@ fn allocator_figures() -> AllocatorFigures {
         allocated: stats.allocated,
         active: stats.active,
         resident: stats.resident,
+        dirty: stats.dirty,
         muzzy: stats.muzzy,
     }
 }

@@ -280,6 +280,7 @@ impl InProcess {
                 }
                 Action::Connect(to) => self.connects.push(*to),
                 Action::RoleChanged => {}
+                Action::Purge => (server.facts.figures.purge)(),
                 Action::FlushedAll => save::flushed_all(server),
                 Action::Shutdown(how) => shutdown::begin(server, how),
                 Action::Exit(_) | Action::Crash => {

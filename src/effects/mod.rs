@@ -41,6 +41,8 @@ pub enum Action {
     /// Answer OK to a client that waited.
     #[expect(missing_docs, reason = "told above")]
     Answer { client: ClientId },
+    /// Have the allocator give free pages back, where nobody waits for it.
+    Purge,
     /// Write the configuration file anew, with what is `missing` there, and answer the client that
     /// waits for it, if one does.
     #[expect(missing_docs, reason = "told above")]

@@ -1,10 +1,11 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
 use super::{
-    aof, blocked, call, evict, evict_clients, failover, limits, link, notable, pause, primary,
-    save, settle, shutdown, tracking,
+    aof, blocked, call, evict, evict_clients, failover, guard, limits, link, notable, pause,
+    primary, save, settle, shutdown, tracking,
 };
 use crate::client::{ClientId, Closing, Kind};
+use crate::config::MaxMemory;
 use crate::repl::Failover;
 use crate::server::Server;
 
@@ -99,11 +100,15 @@ pub fn tick(s: &mut Server) {
     save::tick(s);
 }
 
-/// Follows the memory that there is, once a second: somebody may give the control group more or less.
+/// Looks at what lies in RAM, and follows the memory that there is, once a second: somebody may give the
+/// control group more or less.
 fn look_at_memory(s: &mut Server, now: u64) {
     let keys = s.keyspace.total_keys();
     s.keyspace.shared.set_turnover(keys);
-    if s.config.maxmemory.is_relative() && now % 1000 < 1000 / u64::from(s.config.hz.max(1)) {
+    if s.config.maxmemory == MaxMemory::Bytes(0) {
+        return;
+    }
+    if now % 1000 < 1000 / u64::from(s.config.hz.max(1)) {
         let before = s.maxmemory;
         s.follow_memory();
         if s.maxmemory != before {
@@ -113,6 +118,7 @@ fn look_at_memory(s: &mut Server, now: u64) {
             );
         }
     }
+    guard::tick(s);
 }
 
 /// Closes clients that are to go, though nothing happens on their connections. Each one's turn to be

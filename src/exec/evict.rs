@@ -6,6 +6,7 @@
 //! elsewhere, and count as gone from when they are evicted.
 
 use super::gate::Asked;
+use super::guard::{self, limit};
 use super::{evict_clients, notable, settle, tracking};
 use crate::client::ClientId;
 use crate::config::Choice;
@@ -47,10 +48,11 @@ pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), Cmd
     if s.maxmemory == 0 || leaves_it_to_primary(s) {
         return Ok(());
     }
-    let counted = counted(s);
-    if counted <= s.maxmemory {
+    guard::look_if_due(s);
+    let (counted, limit) = (counted(s), limit(s));
+    if counted <= limit && !s.guard.is_critical() {
         let db = s.clients.running(id).db;
-        s.keyspace.set_table_room(db, (s.maxmemory - counted) as usize);
+        s.keyspace.set_table_room(db, (limit - counted) as usize);
         if s.keyspace.shared.stats.over_since_us.is_some() || s.out_of_memory {
             has_room(s);
         }
@@ -59,7 +61,7 @@ pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), Cmd
     if !evict_clients::before_keys(s, id) {
         return Err(OUT_OF_MEMORY);
     }
-    if self::counted(s) <= s.maxmemory {
+    if is_enough(s) {
         has_room(s);
         return Ok(());
     }
@@ -90,6 +92,10 @@ pub fn counted(s: &Server) -> u64 {
     used.saturating_sub(not_counted)
 }
 
+fn is_enough(s: &Server) -> bool {
+    counted(s) <= limit(s) && !s.guard.is_critical()
+}
+
 /// Whether nothing may be evicted now: while writing is paused or a data set is loaded every key stays.
 fn rests(s: &Server) -> bool {
     let shared = &s.keyspace.shared;
@@ -98,7 +104,7 @@ fn rests(s: &Server) -> bool {
 
 /// A slice of evicting beside commands; true while there is more to do.
 pub fn slice(s: &mut Server) -> bool {
-    if s.maxmemory == 0 || leaves_it_to_primary(s) || counted(s) <= s.maxmemory {
+    if s.maxmemory == 0 || leaves_it_to_primary(s) || is_enough(s) {
         has_room(s);
         return false;
     }
@@ -134,11 +140,11 @@ fn make_room(s: &mut Server, nanos: u64) -> Room {
     settle::settle(s, None);
     tracking::end_turn(s, None);
     notable::lasted(s, "eviction-cycle", began);
-    if room == Room::Enough {
+    if room == Room::Enough && !s.guard.is_critical() {
         has_room(s);
         return room;
     }
-    s.out_of_memory = room == Room::None;
+    s.out_of_memory = room == Room::None || s.guard.is_critical();
     let now_us = s.keyspace.shared.now_us;
     s.keyspace.shared.stats.over_since_us.get_or_insert(now_us);
     room
@@ -162,7 +168,10 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     };
     // What evicted keys took is added up. The allocator's figure would not do: it rises with what is told
     // of them to others.
-    let mut over = counted(s).saturating_sub(s.maxmemory);
+    let mut over = counted(s).saturating_sub(limit(s));
+    if over == 0 {
+        return Room::Enough;
+    }
     loop {
         for _ in 0..BETWEEN_LOOKS {
             match s.keyspace.evict(wanted, &mut || s.rng.next_u64()) {
@@ -180,7 +189,7 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
 /// Nothing can be evicted any more, but what was may still be about to be freed.
 fn nothing_left(s: &Server, wanted: Wanted) -> Room {
     match () {
-        () if counted(s) <= s.maxmemory => Room::Enough,
+        () if counted(s) <= limit(s) => Room::Enough,
         () if wanted.choice != Choice::Nothing && !s.keyspace.shared.unfreed().is_empty() => {
             Room::Coming
         }

@@ -15,6 +15,7 @@ pub mod evict_clients;
 pub mod failover;
 pub mod function;
 pub mod gate;
+pub mod guard;
 pub mod held;
 pub mod limits;
 pub mod link;

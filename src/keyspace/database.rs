@@ -56,6 +56,11 @@ impl Database {
         (self.dict.table_bytes(), self.deadlines.alloc_bytes())
     }
 
+    /// Bytes of a table that was made and is yet to be filled.
+    pub fn unfilled_bytes(&self) -> usize {
+        self.dict.unfilled_bytes()
+    }
+
     /// Every entry, in no order, without touching any.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.dict.iter()

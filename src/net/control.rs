@@ -148,6 +148,8 @@ async fn carry_out(
                 return code;
             }
             Action::FlushedAll => door.enter(exec::save::flushed_all),
+            // The freeing thread had too much else to do.
+            Action::Purge => {}
             Action::Answer { client } | Action::AwaitFreeing { client } => {
                 door.enter(|s| reconfigure::answer(s, Some(client), Ok(())));
             }

@@ -31,6 +31,8 @@ const LOG_MAX: usize = 1 << 20;
 #[derive(Debug)]
 enum Job {
     Free(Garbage),
+    /// Have the allocator give free pages back.
+    Purge,
     /// Answer the client that waited for all before it.
     Answer(ClientId),
 }
@@ -50,6 +52,7 @@ fn free(jobs: &Receiver<Job>, actions: &mpsc::UnboundedSender<Action>) {
                     alloc::purge();
                 }
             }
+            Job::Purge => alloc::purge(),
             Job::Answer(client) => {
                 // At the loop's end nobody waits any more.
                 let _ = actions.send(Action::Answer { client });
@@ -200,9 +203,12 @@ impl Room {
         }
         if self.server.effects.has_actions() {
             for action in self.server.effects.take_actions() {
-                if let Action::AwaitFreeing { client } = action
-                    && self.freer.try_send(Job::Answer(client)).is_ok()
-                {
+                let job = match action {
+                    Action::AwaitFreeing { client } => Some(Job::Answer(client)),
+                    Action::Purge => Some(Job::Purge),
+                    _ => None,
+                };
+                if job.is_some_and(|job| self.freer.try_send(job).is_ok()) {
                     continue;
                 }
                 // The receiver lives as long as the loop; at its end nothing is asked any more.

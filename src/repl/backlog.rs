@@ -21,6 +21,8 @@ use std::io::IoSlice;
 
 /// Bytes of a block.
 const BLOCK: usize = 16 * 1024;
+/// The queue of blocks has room for so many times as many, at most.
+const SPARE: usize = 8;
 
 /// The stream's end, and what is kept of it.
 #[derive(Debug, Default)]
@@ -114,6 +116,10 @@ impl Backlog {
             self.start = next;
             self.blocks.pop_front();
         }
+        // What a slow replica made the queue grow to is no part of what is kept anyway.
+        if self.blocks.capacity() > SPARE * (self.blocks.len() + 1) {
+            self.blocks.shrink_to(SPARE / 2 * (self.blocks.len() + 1));
+        }
     }
 
     /// Fills `slices` with the stream from `offset` on; answers how many were filled.
@@ -135,7 +141,7 @@ impl Backlog {
 
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
-        self.blocks.len() * (BLOCK + size_of::<Vec<u8>>())
+        self.blocks.len() * BLOCK + self.blocks.capacity() * size_of::<Vec<u8>>()
     }
 
     /// Its lines of INFO's section `replication`.

@@ -1,5 +1,7 @@
 //! What a server knows of the process it runs in. It is told, never asks: `main` finds out.
 
+use crate::stdx::memory::MemoryGroup;
+
 /// The process, as INFO tells of it.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -32,12 +34,17 @@ pub struct Facts {
 pub struct Figures {
     /// Bytes the allocator has given out. Read several times a second, so it must be cheap.
     pub used_memory: fn() -> u64,
+    /// Bytes that the allocator has ever given to the calling thread. Read before every command where
+    /// there is a `maxmemory`.
+    pub allocated: fn() -> u64,
     /// Bytes of the process in RAM.
     pub rss: fn() -> u64,
+    /// The same without pages of files, which the system takes back when it wants them.
+    pub anonymous: fn() -> u64,
     /// Bytes of RAM the machine has.
     pub total_memory: fn() -> u64,
-    /// Bytes of RAM that the process may have, if that is less.
-    pub memory_limit: fn() -> Option<u64>,
+    /// The control group that bounds the process's RAM, if one does.
+    pub memory_group: fn() -> Option<MemoryGroup>,
     /// The allocator's own account.
     pub allocator: fn() -> AllocatorFigures,
     /// CPU time used.
@@ -53,9 +60,11 @@ impl Default for Figures {
     fn default() -> Self {
         Self {
             used_memory: || 0,
+            allocated: || 0,
             rss: || 0,
+            anonymous: || 0,
             total_memory: || 0,
-            memory_limit: || None,
+            memory_group: || None,
             allocator: AllocatorFigures::default,
             cpu: CpuFigures::default,
             purge: || {},
@@ -73,6 +82,8 @@ pub struct AllocatorFigures {
     pub active: u64,
     /// In RAM.
     pub resident: u64,
+    /// In pages that hold none and are kept.
+    pub dirty: u64,
     /// Freed lazily: the system may take it when it is short.
     pub muzzy: u64,
 }

@@ -9,7 +9,7 @@ pub use views::{ClientCtx, KeysCtx};
 
 use crate::client::{ClientId, Clients, Pause};
 use crate::config::special::NotifyFlags;
-use crate::config::{Choice, Config};
+use crate::config::{Choice, Config, MaxMemory};
 use crate::effects::{Effects, EndHow, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener, Record};
 use crate::persist::Persist;
@@ -19,8 +19,9 @@ use crate::repl::Repl;
 use crate::resp::Reply;
 use crate::script::Scripting;
 use crate::spec::{CommandId, Table};
-use crate::stats::Stats;
+use crate::stats::{Guard, Stats};
 use crate::stdx::hash::Seed;
+use crate::stdx::memory::MemoryGroup;
 use crate::types::Limits;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -82,6 +83,8 @@ pub struct Server {
     pub active_expire: bool,
     /// Bytes that `maxmemory` comes to; 0 is no limit.
     pub maxmemory: u64,
+    /// What bounds that further where RAM is short.
+    pub guard: Guard,
     /// More than that is in use and nothing can be evicted, as of the command that came last.
     pub out_of_memory: bool,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
@@ -153,6 +156,7 @@ impl Server {
             last_tick: timer.now(),
             active_expire: true,
             maxmemory: 0,
+            guard: Guard::default(),
             out_of_memory: false,
             pause_cron: false,
         };
@@ -192,11 +196,13 @@ impl Server {
     /// Makes the parts follow what is configured of memory, and how much of it there is.
     pub fn follow_memory(&mut self) {
         let figures = &self.facts.figures;
-        let limit = self.config.maxmemory;
-        self.maxmemory = match limit.is_relative() {
-            true => limit.bytes((figures.memory_limit)().unwrap_or_else(figures.total_memory)),
-            false => limit.bytes(0),
+        let group = match self.config.maxmemory {
+            MaxMemory::Bytes(0) => MemoryGroup { limit: 0, held: 0 },
+            _ => (figures.memory_group)()
+                .unwrap_or_else(|| MemoryGroup { limit: (figures.total_memory)(), held: 0 }),
         };
+        self.maxmemory = self.config.maxmemory.bytes(group.limit);
+        self.guard.set_memory(group.limit, group.held.saturating_sub((figures.anonymous)()));
         if self.maxmemory == 0 {
             self.out_of_memory = false;
             (0..self.keyspace.len())

@@ -2,6 +2,7 @@
 
 mod commandlog;
 mod commands;
+mod guard;
 pub mod hotkeys;
 mod info;
 mod latency;
@@ -11,6 +12,7 @@ mod watch;
 
 pub use commandlog::{CommandLog, CommandLogs, LogEntry, LogKind, Ran};
 pub use commands::{CommandStats, Histogram};
+pub use guard::{Guard, Relief, Seen};
 pub use latency::{LatencyMonitor, LatencySample, LatencySeries, LatencySummary};
 pub use memory::{Breakdown, DatabaseOverhead, Excess, Memory, ScriptFigures};
 pub use rates::{Rates, Totals};

@@ -34,7 +34,6 @@
 //! made the freeing of small blocks four times as long.
 #![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait over jemalloc's C functions")]
 
-pub use crate::stdx::memory::{memory_limit, rss, total_memory};
 use crate::stdx::os::pages;
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -207,6 +206,7 @@ pub fn register_thread() {
     let Some((allocated, deallocated)) = je::thread_counters() else {
         return;
     };
+    ALLOCATED_HERE.set(NonNull::new(allocated.cast_mut()));
     REGISTRATION.with(|mine| {
         if mine.id.get().is_some() {
             return;
@@ -219,6 +219,23 @@ pub fn register_thread() {
             mine.id.set(Some(id));
         });
     });
+}
+
+thread_local! {
+    /// Where jemalloc counts what it hands out to this thread.
+    static ALLOCATED_HERE: Cell<Option<NonNull<AtomicU64>>> = const { Cell::new(None) };
+}
+
+/// Bytes handed out to the calling thread so far, whatever became of them; 0 before it
+/// [registered](register_thread).
+#[inline]
+#[must_use]
+pub fn allocated_here() -> u64 {
+    ALLOCATED_HERE.get().map_or(0, |count| {
+        // SAFETY: the count lies in this thread's local memory of jemalloc, which is there as long as the
+        // thread's own code runs; only this thread writes to it.
+        unsafe { count.as_ref() }.load(Ordering::Relaxed)
+    })
 }
 
 /// Bytes handed out and not yet freed, as the [registered](register_thread) threads count them, in

@@ -27,8 +27,9 @@ pub trait Collection: Sized {
     /// What OBJECT ENCODING answers.
     fn encoding_name(&self) -> &'static str;
 
-    /// Bytes of its allocations.
-    fn memory(&self) -> usize;
+    /// Bytes of its allocations. Where those of its elements are not known, so many elements are looked at,
+    /// or nodes of a list, and the others are taken to be like them.
+    fn memory(&self, samples: usize) -> usize;
 
     /// Whether freeing it takes long enough to be another thread's work: more than a few dozen
     /// allocations, or pages to be given back.

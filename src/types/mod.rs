@@ -120,10 +120,19 @@ pub fn spare_bytes(entry: &Entry) -> usize {
     }
 }
 
-/// Bytes of a key with its value: MEMORY USAGE without the key's share of the table.
+/// Elements that are looked at for the memory of a collection, where nobody says how many.
+pub const MEMORY_SAMPLES: usize = 256;
+
+/// Bytes of a key with its value.
 pub fn memory(entry: &Entry) -> usize {
+    memory_by(entry, MEMORY_SAMPLES)
+}
+
+/// The same, as well as so many elements of a collection tell: MEMORY USAGE without the key's share of
+/// the table.
+pub fn memory_by(entry: &Entry, samples: usize) -> usize {
     let value = match entry.value() {
-        ValueRef::Other(value) => value.memory(),
+        ValueRef::Other(value) => value.memory_by(samples),
         ValueRef::Int(_) | ValueRef::Inline(_) => 0,
     };
     entry.alloc_size() + value

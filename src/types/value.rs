@@ -5,7 +5,7 @@
 
 use super::hash::Table;
 use super::set::Member;
-use super::{Collection, Hash, List, Set, Stream, Type, Zset};
+use super::{Collection, Hash, List, MEMORY_SAMPLES, Set, Stream, Type, Zset};
 use crate::ds::dict::Dict;
 use crate::ds::handle::{Any, OneOf};
 use crate::ds::quicklist::Quicklist;
@@ -142,16 +142,21 @@ impl Value {
         }
     }
 
-    /// Bytes of its allocations.
+    /// Bytes of its allocations, as well as some of its elements tell.
     pub fn memory(&self) -> usize {
+        self.memory_by(MEMORY_SAMPLES)
+    }
+
+    /// The same, as well as so many elements tell.
+    pub fn memory_by(&self, samples: usize) -> usize {
         match self.as_is() {
             View::Raw(s) => s.alloc_size(),
             View::Shared(s) => s.len(),
-            View::List(list) => list.memory(),
-            View::Set(set) => set.memory(),
-            View::Hash(hash) => hash.memory(),
-            View::Zset(zset) => zset.memory(),
-            View::Stream(stream) => stream.memory(),
+            View::List(list) => list.memory(samples),
+            View::Set(set) => set.memory(samples),
+            View::Hash(hash) => hash.memory(samples),
+            View::Zset(zset) => zset.memory(samples),
+            View::Stream(stream) => stream.memory(samples),
         }
     }
 

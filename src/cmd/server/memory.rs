@@ -100,18 +100,20 @@ const DEADLINE_SHARE: usize = size_of::<u64>() + size_of::<u32>();
 
 fn usage(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let mut args = Args::new(argv, 3);
+    let mut samples = types::MEMORY_SAMPLES;
     while args.left() > 0 {
         if !args.word("samples") {
             return Err(CmdError::Syntax);
         }
-        // A type knows by itself how many elements stand for all: the number has nothing to bound.
-        if args.int()? < 0 {
-            return Err(CmdError::Syntax);
-        }
+        samples = match usize::try_from(args.int()?) {
+            Ok(0) => usize::MAX,
+            Ok(samples) => samples,
+            Err(_) => return Err(CmdError::Syntax),
+        };
     }
     let bytes = c.db.database().peek(&argv[2]).map(|entry| {
         let deadline = if entry.deadline().is_some() { DEADLINE_SHARE } else { 0 };
-        types::memory(entry) + TABLE_SHARE + deadline
+        types::memory_by(entry, samples) + TABLE_SHARE + deadline
     });
     match bytes {
         Some(bytes) => c.reply.len(bytes),
@@ -229,12 +231,14 @@ fn figures(memory: &Memory, s: &Server) -> Vec<(&'static str, Figure)> {
         ("total.allocated", Count(found.used)),
         ("startup.allocated", Count(found.startup)),
         ("replication.backlog", Count(found.backlog)),
+        ("replica.fullsync.buffer", Count(0)),
         ("clients.slaves", Count(found.clients_replicas)),
         ("clients.normal", Count(found.clients_normal)),
         ("cluster.links", Count(0)),
         ("aof.buffer", Count(found.aof_buffer)),
         ("lua.caches", Count(found.scripts.cache)),
         ("functions.caches", Count(found.scripts.libraries)),
+        ("script.VMs", Count(found.scripts.interpreter + found.scripts.function_interpreter)),
     ];
     figures.extend(found.databases.iter().map(|db| ("", Database(*db))));
     figures.extend([
@@ -279,6 +283,10 @@ fn doctor(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
 const JUDGED_FROM: u64 = 5 << 20;
 /// Bytes per client from which on clients are worth a word.
 const CLIENT_LARGE: u64 = 200 << 10;
+/// Bytes of replicas' output from which on it is.
+const REPLICAS_LARGE: u64 = 10 << 20;
+/// More scripts than these are.
+const SCRIPTS_MANY: usize = 1000;
 
 fn diagnosis(memory: &Memory, clients: u64) -> String {
     let found = &memory.found;
@@ -314,6 +322,16 @@ fn diagnosis(memory: &Memory, clients: u64) -> String {
         (
             memory.rss_overhead().is_over(1.1),
             "Process: RAM is held beside the allocator's (rss_overhead_ratio above 1.1).",
+        ),
+        (
+            found.clients_replicas > REPLICAS_LARGE,
+            "Replicas: more than 10 MB wait to be sent to them. A replica may be slow, or its \
+             link.",
+        ),
+        (
+            found.scripts.counts[0] > SCRIPTS_MANY,
+            "Scripts: more than 1000 are kept. A script that is made anew for each call, instead of \
+             being given its values as arguments, fills this cache.",
         ),
         (
             client_large,
@@ -353,8 +371,8 @@ fn help(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
             "STATS",
             "    Figures of memory use.",
             "USAGE <key> [SAMPLES <count>]",
-            "    Bytes that a key takes with its value; of nested values so many are looked at",
-            "    (5 unless told otherwise, 0 is all).",
+            "    Bytes that a key takes with its value. So many elements stand for all (256 unless",
+            "    told otherwise, 0 looks at all), but where what they take is known anyway.",
         ],
     );
     DONE
@@ -370,8 +388,16 @@ mod tests {
         assert!(diagnosis(&Memory::new(found), 1).starts_with("Hardly"));
         let healthy = Breakdown { used: 64 << 20, peak: 64 << 20, ..Breakdown::default() };
         assert!(diagnosis(&Memory::new(healthy.clone()), 1).starts_with("No memory problems"));
-        let sick = Breakdown { peak: 128 << 20, rss: 128 << 20, ..healthy };
+        let sick = Breakdown {
+            peak: 128 << 20,
+            rss: 128 << 20,
+            clients_replicas: 11 << 20,
+            scripts: ScriptFigures { counts: [1001, 0, 0], ..ScriptFigures::default() },
+            ..healthy
+        };
         let report = diagnosis(&Memory::new(sick), 1);
-        assert!(report.contains("* Peak") && report.contains("* Fragmentation"));
+        for finding in ["Peak", "Fragmentation", "Replicas", "Scripts"] {
+            assert!(report.contains(&format!("* {finding}: ")), "{finding} in {report}");
+        }
     }
 }

@@ -273,6 +273,13 @@ impl<T: Keyed> Dict<T> {
         }
     }
 
+    /// Bytes of a grown table that nothing was moved to yet: memory that was asked for and is hardly used.
+    pub fn unfilled_bytes(&self) -> usize {
+        let left = self.old.len().saturating_sub(self.rehash_idx);
+        let share = self.table.len() as u128 * left as u128;
+        share.checked_div(self.old.len() as u128).unwrap_or(0) as usize * BUCKET_BYTES
+    }
+
     /// Bytes of both tables and all children; items not counted, nor what is discarded.
     pub fn table_bytes(&self) -> usize {
         let stats = self.stats();

@@ -271,11 +271,10 @@ impl Quicklist {
         Ok(node.into_listpack().expect("it was seen to be one"))
     }
 
-    /// Bytes of all allocations, estimated from the first `samples` nodes; 0 looks at all.
+    /// Bytes of all allocations, estimated from the first `samples` nodes.
     #[must_use]
     pub fn alloc_size(&self, samples: usize) -> usize {
-        let looked_at =
-            if samples == 0 { self.node_count() } else { samples.min(self.node_count()) };
+        let looked_at = samples.min(self.node_count());
         let sampled: usize = self.segments.iter().take(looked_at).map(Node::alloc_size).sum();
         let nodes = if looked_at == 0 {
             0

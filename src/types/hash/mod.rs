@@ -309,10 +309,10 @@ impl Collection for Hash {
         }
     }
 
-    fn memory(&self) -> usize {
+    fn memory(&self, samples: usize) -> usize {
         match self.as_form() {
             Form::Packed(packed) => packed.listpack().alloc_size(),
-            Form::Table(table) => size_of::<Table>() + table.memory(),
+            Form::Table(table) => size_of::<Table>() + table.memory(samples),
         }
     }
 

@@ -162,15 +162,11 @@ impl Table {
         self.dict.random(rng).map(lend)
     }
 
-    /// Bytes of what it holds. Of more fields than a few it looks at those only, and takes the others
-    /// to be like them.
-    pub(super) fn memory(&self) -> usize {
-        const LOOK_AT: usize = 1000;
-        let seen: usize = self.dict.iter().take(LOOK_AT).map(field_memory).sum();
-        let fields = match self.len() {
-            0..=LOOK_AT => seen,
-            len => seen * len / LOOK_AT,
-        };
+    /// Bytes of what it holds, by so many of its fields.
+    pub(super) fn memory(&self, samples: usize) -> usize {
+        let looked_at = samples.min(self.len());
+        let seen: usize = self.dict.iter().take(looked_at).map(field_memory).sum();
+        let fields = (seen * self.len()).checked_div(looked_at).unwrap_or(0);
         self.dict.table_bytes() + self.deadlines.alloc_bytes() + fields
     }
 

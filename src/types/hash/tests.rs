@@ -214,9 +214,11 @@ fn a_sparse_choice_of_a_big_table_is_of_distinct_fields() {
 
 #[test]
 fn memory_of_many_fields_is_estimated_from_some() {
-    let small = hash_of(1000).memory();
-    let big = hash_of(4000).memory();
+    let small = hash_of(1000).memory(100);
+    let big = hash_of(4000).memory(100);
     assert!((3 * small..6 * small).contains(&big), "{small} and {big}");
+    let all = hash_of(1000);
+    assert_eq!(all.memory(usize::MAX), all.memory(1000));
 }
 
 #[derive(Clone, Debug)]

@@ -20,8 +20,6 @@ use crate::stdx::num;
 const NODES_FREED_AT_ONCE: usize = 32;
 /// So is a node of so many bytes, whose pages are given back.
 const BYTES_FREED_AT_ONCE: usize = 1 << 20;
-/// Nodes that are looked at to tell how much memory all take.
-const NODES_MEASURED: usize = 1024;
 
 /// A list's value.
 pub type List = OneOf<Kinds, part::List>;
@@ -392,10 +390,10 @@ impl Collection for List {
         }
     }
 
-    fn memory(&self) -> usize {
+    fn memory(&self, samples: usize) -> usize {
         match self.as_form() {
             Form::Packed(list) => list.alloc_size(),
-            Form::Quick(list) => size_of::<Quicklist>() + list.alloc_size(NODES_MEASURED),
+            Form::Quick(list) => size_of::<Quicklist>() + list.alloc_size(samples),
         }
     }
 

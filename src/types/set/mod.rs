@@ -38,9 +38,6 @@ const SLOW_TO_FREE: usize = 64;
 /// Bytes of a compact form from which that is so too: its pages go back to the system.
 const SLOW_TO_UNMAP: usize = 1 << 20;
 
-/// Members of a table whose size stands for that of all.
-const MEMORY_SAMPLES: usize = 64;
-
 /// A set, in one of three encodings; the head of this file tells when each holds it.
 pub type Set = OneOf<Kinds, part::Set>;
 
@@ -344,13 +341,12 @@ impl Collection for Set {
         }
     }
 
-    /// That of a large table's members is estimated from some of them.
-    fn memory(&self) -> usize {
+    fn memory(&self, samples: usize) -> usize {
         match self.as_form() {
             Form::Ints(ints) => ints.alloc_size(),
             Form::Pack(pack) => pack.alloc_size(),
             Form::Table(table) => {
-                let samples = table.len().min(MEMORY_SAMPLES);
+                let samples = samples.min(table.len());
                 let sampled: usize = table.iter().take(samples).map(Member::alloc_size).sum();
                 let members = sampled * table.len() / samples.max(1);
                 entry::size_class(size_of::<Dict<Member>>()) + table.table_bytes() + members

@@ -172,7 +172,7 @@ fn a_listpack_with_a_member_twice_is_no_set() {
 
 #[test]
 fn the_memory_of_a_table_grows_with_its_members() {
-    let mut sizes = each_encoding(1000).into_iter().map(|(set, _)| set.memory());
+    let mut sizes = each_encoding(1000).into_iter().map(|(set, _)| set.memory(64));
     let (ints, pack, table) = (sizes.next(), sizes.next(), sizes.next());
     assert!(ints > Some(2000) && ints < Some(3000), "two bytes each: {ints:?}");
     assert!(pack > Some(5000) && pack < Some(9000), "six bytes each: {pack:?}");

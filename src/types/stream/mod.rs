@@ -309,7 +309,7 @@ impl Collection for Stream {
         "stream"
     }
 
-    fn memory(&self) -> usize {
+    fn memory(&self, _: usize) -> usize {
         let groups = self.groups.iter().map(|(name, group)| name.len() + group.memory());
         let known = self.idempotence.as_ref().map_or(0, |known| known.size());
         size_of::<Self>() + self.nodes.memory() + self.node_bytes + known + groups.sum::<usize>()

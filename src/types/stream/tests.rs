@@ -302,5 +302,5 @@ fn approximate_trimming_stops_at_its_limit() {
     assert_eq!(stream.trim(&trim), 5);
     assert_eq!(stream.facts().first_id, Id::new(96, 0));
     trim.by = TrimBy::MaxLen(0);
-    assert_eq!((stream.trim(&trim), stream.memory() < 1000), (5, true));
+    assert_eq!((stream.trim(&trim), stream.memory(1) < 1000), (5, true));
 }

@@ -445,7 +445,7 @@ impl Collection for Zset {
         }
     }
 
-    fn memory(&self) -> usize {
+    fn memory(&self, _: usize) -> usize {
         match self.as_form() {
             Encoding::Packed(pack) => pack.alloc_size(),
             Encoding::Tree(tree) => size_of::<Skiplist>() + tree.memory(),
