@@ -80,6 +80,10 @@ impl Idempotence {
         let Some(found) = self.producers.get_mut(producer) else { return };
         found.insert(name, id);
         found.forget(oldest, max);
+        // Where no names are to be remembered not even this one is.
+        if found.is_empty() {
+            self.producers.remove(producer);
+        }
     }
 
     /// The id below which entries are too old.

@@ -304,3 +304,10 @@ fn approximate_trimming_stops_at_its_limit() {
     trim.by = TrimBy::MaxLen(0);
     assert_eq!((stream.trim(&trim), stream.memory(1) < 1000), (5, true));
 }
+
+#[test]
+fn where_no_names_are_remembered_no_producer_is() {
+    let mut known = Idempotence::new(Memory { duration_s: 100, max_size: 0 });
+    known.record(b"producer", b"name", Id::new(1, 1), 0);
+    assert!(known.producers().is_empty());
+}
