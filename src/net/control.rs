@@ -180,6 +180,9 @@ async fn carry_out(
                         let error = reconfigure::undo(s, &undo, why);
                         // What was in force a moment ago can be again.
                         let _ = process.reconfigure(s);
+                        if option_of_score(&undo).is_some() {
+                            process.adjust_oom_score(s);
+                        }
                         error
                     });
                     reconfigure::answer(s, client, answer);
@@ -232,8 +235,7 @@ async fn follow_all(
     listen: bool,
 ) -> Result<(), SetError> {
     door.enter(|s| process.reconfigure(s))?;
-    let about_score = |name: &&&str| undo.changed(name);
-    if let Some(option) = ["oom-score-adj-values", "oom-score-adj"].iter().find(about_score)
+    if let Some(option) = option_of_score(undo)
         && !door.enter(|s| process.adjust_oom_score(s))
     {
         let why = "Failed to set current oom_score_adj. Check server logs.";
@@ -248,6 +250,11 @@ async fn follow_all(
         tracing::warn!("{why}");
         reconfigure::cannot_listen(undo)
     })
+}
+
+/// The option that changed, if one did, of those about the kernel's score.
+fn option_of_score(undo: &Undo) -> Option<&'static str> {
+    ["oom-score-adj-values", "oom-score-adj"].into_iter().find(|name| undo.changed(name))
 }
 
 fn rewrite_config(s: &Server, missing: Missing) -> Result<(), CmdError> {

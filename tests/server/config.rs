@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Client, LARDER, Setup, free_port, read, start};
+use crate::harness::{Client, LARDER, Setup, encode, free_port, read, start};
 
 fn listens(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -171,4 +171,25 @@ fn a_file_that_cannot_be_rewritten_is_told_to_the_client() {
     let answer = Client::unix(&socket).ask("CONFIG REWRITE");
     assert_eq!(answer, "-ERR Rewriting config file: No such file or directory");
     server.logs("CONFIG REWRITE failed: No such file or directory");
+}
+
+#[test]
+fn the_kernels_score_is_put_back_where_another_option_fails() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    let score = || read(format!("/proc/{}/oom_score_adj", server.pid()).as_ref());
+    let before = score();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let values: [&[u8]; 6] =
+        [b"CONFIG", b"SET", b"oom-score-adj", b"absolute", b"oom-score-adj-values", b"900 900 900"];
+    client.send(encode(&values));
+    assert_eq!(client.read(), "OK");
+    assert_eq!(score().trim(), "900");
+    assert_eq!(client.ask("CONFIG SET oom-score-adj no"), "OK");
+    assert_eq!(score(), before);
+    let answer = client.ask(&format!("CONFIG SET oom-score-adj absolute port {port}"));
+    assert!(answer.contains("Unable to listen on this port"), "{answer}");
+    assert_eq!(score(), before);
+    assert_eq!(client.ask("CONFIG GET oom-score-adj"), "oom-score-adj no");
 }
