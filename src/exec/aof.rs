@@ -141,8 +141,7 @@ pub fn wait(s: &mut Server, id: ClientId, wait: SyncWait) {
     s.repl.wants_acks |= wait.replicas > 0;
     session.wait = Some(Wait::Sync(wait));
     s.persist.aof.waiting.push(id);
-    let armed_ms = s.keyspace.shared.armed_ms;
-    s.keyspace.shared.nearer_deadline |= wait.deadline_ms.is_some_and(|at| at < armed_ms);
+    s.keyspace.shared.note_deadline(wait.deadline_ms);
 }
 
 /// When the first client has waited long enough for a sync, ms since the epoch.

@@ -58,9 +58,8 @@ pub fn block(
     };
     effects.blocked.join(id, &wait);
     keyspace.shared.listen(Listener::Blocked, true);
-    let armed_ms = keyspace.shared.armed_ms;
-    let nearest = block.deadline_ms.into_iter().chain(block.again_ms).min();
-    keyspace.shared.nearer_deadline |= nearest.is_some_and(|at| at < armed_ms);
+    keyspace.shared.note_deadline(block.deadline_ms);
+    keyspace.shared.note_deadline(block.again_ms);
     session.wait = Some(Wait::Keys(Box::new(wait)));
     true
 }
@@ -161,8 +160,7 @@ fn run_again(s: &mut Server, id: ClientId) {
     let waits_on = request.and_then(|(command, argv)| call::call_again(s, id, command, &argv));
     if let Some(block) = waits_on {
         s.effects.blocked.put_off(id, &mut wait, block.again_ms);
-        let armed_ms = s.keyspace.shared.armed_ms;
-        s.keyspace.shared.nearer_deadline |= block.again_ms.is_some_and(|at| at < armed_ms);
+        s.keyspace.shared.note_deadline(block.again_ms);
         s.clients.running(id).wait = Some(Wait::Keys(wait));
         return;
     }

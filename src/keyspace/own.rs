@@ -47,7 +47,7 @@ impl Keyspace {
         let changed = changes.iter().filter(|change| change.event != Event::KEY_MISS);
         for Change { db, key, .. } in changed {
             let deadline = self.dbs[*db as usize].peek(key).and_then(|entry| entry.deadline());
-            self.shared.nearer_deadline |= deadline.is_some_and(|at| at < self.shared.armed_ms);
+            self.shared.note_deadline(deadline);
             self.shared.own.set(*db, key, deadline);
         }
     }

@@ -48,7 +48,7 @@ impl<'d> Place<'d> {
     #[inline]
     pub(super) fn move_deadline(&mut self, from: Option<u64>, to: Option<u64>) {
         if from != to {
-            self.note_nearer(to);
+            self.shared.note_deadline(to);
             self.deadlines.move_key(from, to, tag(self.hash));
         }
     }
@@ -57,13 +57,9 @@ impl<'d> Place<'d> {
     #[inline]
     pub(super) fn move_field_deadline(&mut self, from: Option<u64>, to: Option<u64>) {
         if from != to {
-            self.note_nearer(to);
+            self.shared.note_deadline(to);
             self.deadlines.move_fields(from, to, tag(self.hash));
         }
-    }
-
-    fn note_nearer(&mut self, deadline: Option<u64>) {
-        self.shared.nearer_deadline |= deadline.is_some_and(|at| at < self.shared.armed_ms);
     }
 
     /// Whether the entry's time is over and it is ours to remove.

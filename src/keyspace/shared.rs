@@ -316,6 +316,13 @@ impl Shared {
         self.listeners & who as u8 != 0
     }
 
+    /// Something is to happen then, to a key or to a client that waits, in ms since the epoch: the timer must not sleep
+    /// longer.
+    #[inline]
+    pub fn note_deadline(&mut self, at_ms: Option<u64>) {
+        self.nearer_deadline |= at_ms.is_some_and(|at| at < self.armed_ms);
+    }
+
     /// What was removed waits for the freeing thread.
     pub fn discard(&mut self, what: impl Send + 'static) {
         self.discard_sized(what, 0);

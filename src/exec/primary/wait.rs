@@ -14,8 +14,7 @@ pub fn wait(s: &mut Server, id: ClientId, wait: ReplicasWait) {
     session.wait = Some(Wait::Replicas(wait));
     s.repl.waiting.push(id);
     s.repl.wants_acks = true;
-    let armed_ms = s.keyspace.shared.armed_ms;
-    s.keyspace.shared.nearer_deadline |= wait.deadline_ms.is_some_and(|at| at < armed_ms);
+    s.keyspace.shared.note_deadline(wait.deadline_ms);
 }
 
 /// When the first client has waited long enough, ms since the epoch.
