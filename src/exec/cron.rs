@@ -1,8 +1,8 @@
 //! What time asks for, in slices that hold the loop no longer than they must.
 
 use super::{
-    aof, blocked, call, evict, evict_clients, failover, guard, limits, link, notable, pause,
-    primary, save, settle, shutdown, tracking,
+    aof, blocked, call, evict, evict_clients, failover, guard, limits, link, notable, primary,
+    save, settle, shutdown, tracking,
 };
 use crate::client::{ClientId, Closing, Kind};
 use crate::config::MaxMemory;
@@ -83,7 +83,7 @@ pub fn tick(s: &mut Server) {
     }
     let now = s.now_ms();
     shutdown::obey_signal(s);
-    pause::end_overdue(s);
+    s.end_overdue_pauses();
     // Should the wall clock have been set forward, the expiry timer sleeps too long.
     s.keyspace.shared.nearer_deadline |= next_deadline(s).is_some_and(|at| at <= now);
     let stats = &mut s.stats;

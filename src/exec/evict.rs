@@ -6,8 +6,7 @@
 //! elsewhere, and count as gone from when they are evicted.
 
 use super::gate::Asked;
-use super::guard::{self, limit};
-use super::{evict_clients, notable, settle, tracking};
+use super::{evict_clients, guard, notable, settle, tracking};
 use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Keeper, Wanted};
@@ -49,7 +48,7 @@ pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), Cmd
         return Ok(());
     }
     guard::look_if_due(s);
-    let (counted, limit) = (counted(s), limit(s));
+    let (counted, limit) = (counted(s), s.memory_limit());
     if counted <= limit && !s.guard.is_critical() {
         let db = s.clients.running(id).db;
         s.keyspace.set_table_room(db, (limit - counted) as usize);
@@ -93,7 +92,7 @@ pub fn counted(s: &Server) -> u64 {
 }
 
 fn is_enough(s: &Server) -> bool {
-    counted(s) <= limit(s) && !s.guard.is_critical()
+    counted(s) <= s.memory_limit() && !s.guard.is_critical()
 }
 
 /// Whether nothing may be evicted now: while writing is paused or a data set is loaded every key stays.
@@ -168,7 +167,7 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     };
     // What evicted keys took is added up. The allocator's figure would not do: it rises with what is told
     // of them to others.
-    let mut over = counted(s).saturating_sub(limit(s));
+    let mut over = counted(s).saturating_sub(s.memory_limit());
     if over == 0 {
         return Room::Enough;
     }
@@ -189,7 +188,7 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
 /// Nothing can be evicted any more, but what was may still be about to be freed.
 fn nothing_left(s: &Server, wanted: Wanted) -> Room {
     match () {
-        () if counted(s) <= limit(s) => Room::Enough,
+        () if counted(s) <= s.memory_limit() => Room::Enough,
         () if wanted.choice != Choice::Nothing && !s.keyspace.shared.unfreed().is_empty() => {
             Room::Coming
         }

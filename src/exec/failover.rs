@@ -1,6 +1,6 @@
 //! FAILOVER: [`repl::Failover`](crate::repl::Failover) has the course of one.
 
-use super::{link, pause};
+use super::link;
 use crate::client::{ClientId, Pauser};
 use crate::cmd::args::Args;
 use crate::cmd::{Command, DONE, Outcome, Run};
@@ -76,7 +76,7 @@ fn failover(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         force: options.force,
         asks: false,
     });
-    pause::begin(s, Pauser::Failover, u64::MAX, false);
+    s.begin_pause(Pauser::Failover, u64::MAX, false);
     // What the transaction wrote that this may be part of is in the stream when the timer looks.
     s.keyspace.shared.nearer_deadline = true;
     s.reply(id).ok();
@@ -168,7 +168,7 @@ fn ask(s: &mut Server, target: PrimaryAddress) {
 /// The replica leads now.
 pub(super) fn done(s: &mut Server) {
     if s.repl.failover.take().is_some() {
-        pause::end(s, Pauser::Failover);
+        s.end_pause(Pauser::Failover);
     }
 }
 
@@ -179,5 +179,5 @@ pub(super) fn abort(s: &mut Server, why: &str) {
     if failover.asks {
         link::unfollow(s);
     }
-    pause::end(s, Pauser::Failover);
+    s.end_pause(Pauser::Failover);
 }

@@ -5,12 +5,6 @@ use crate::effects::Action;
 use crate::server::Server;
 use crate::stats::{Relief, Seen};
 
-/// Bytes that may be in use: `maxmemory`, or less where RAM is short.
-#[inline]
-pub fn limit(s: &Server) -> u64 {
-    s.maxmemory.min(s.guard.bound())
-}
-
 /// Looks at the pages, if it is time.
 #[inline]
 pub fn look_if_due(s: &mut Server) {

@@ -1,8 +1,7 @@
-//! Pauses of clients: whose commands wait, and when they go on.
+//! Pauses of clients: whose commands wait.
 
 use super::{call, gate};
-use crate::client::{ClientId, Kind, Pauser};
-use crate::keyspace::Keeper;
+use crate::client::{ClientId, Kind};
 use crate::resp::Argv;
 use crate::server::Server;
 use crate::spec::{CommandId, flag};
@@ -15,7 +14,7 @@ pub fn may_run(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<Comm
 
 #[cold]
 fn waits(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>) -> bool {
-    end_overdue(s);
+    s.end_overdue_pauses();
     let now_ms = s.now_ms();
     // What replicas say of themselves is heard: who paused may wait for it.
     if !s.pause.is_on(now_ms) || s.clients.running(id).kind == Kind::Replica {
@@ -34,23 +33,4 @@ fn waits(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>
     let waits = would_wait && (gate::is_obeyed(s, id) || gate::check(s, id, command, argv).is_ok());
     s.clients.running(id).flags.paused = waits;
     waits
-}
-
-/// Begins a pause. While one lasts keys past their deadline are kept, which a write would take for live ones.
-pub(super) fn begin(s: &mut Server, who: Pauser, until_ms: u64, all: bool) {
-    s.pause.begin(who, s.now_ms(), until_ms, all);
-    s.keyspace.shared.keep_expired(Keeper::Pause, true);
-}
-
-/// Ends a pause.
-pub(super) fn end(s: &mut Server, who: Pauser) {
-    s.pause.end(who, &mut s.clients);
-    s.keyspace.shared.keep_expired(Keeper::Pause, s.pause.was_asked());
-}
-
-/// Ends the pauses whose time is over.
-pub fn end_overdue(s: &mut Server) {
-    if s.pause.was_asked() && s.pause.end_overdue(s.now_ms(), &mut s.clients) {
-        s.keyspace.shared.keep_expired(Keeper::Pause, s.pause.was_asked());
-    }
 }

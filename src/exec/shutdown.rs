@@ -8,7 +8,7 @@
 //! ```
 //! While replicas are waited for nobody writes; while the data set is saved all clients wait.
 
-use super::{pause, primary, reconfigure, save};
+use super::{primary, reconfigure, save};
 use crate::client::{ClientId, Pauser};
 use crate::cmd::args::Args;
 use crate::cmd::{Command, DONE, Flow, Outcome, Run};
@@ -150,7 +150,7 @@ pub fn begin(s: &mut Server, how: EndHow) {
     let until_ms = s.now_ms().saturating_add(timeout_ms);
     s.ending = Some(Ending { how, waits: EndWait::Replicas { until_ms, offset } });
     primary::ask_how_far(s);
-    pause::begin(s, Pauser::Shutdown, u64::MAX, false);
+    s.begin_pause(Pauser::Shutdown, u64::MAX, false);
     s.keyspace.shared.nearer_deadline = true;
 }
 
@@ -191,7 +191,7 @@ fn proceed(s: &mut Server, how: EndHow, offset: u64) {
     }
     tracing::info!("Saving the final RDB snapshot before exiting.");
     s.ending = Some(Ending { how, waits: EndWait::Save });
-    pause::begin(s, Pauser::Shutdown, u64::MAX, true);
+    s.begin_pause(Pauser::Shutdown, u64::MAX, true);
     save::begin_last(s);
 }
 
@@ -246,7 +246,7 @@ fn refuse(s: &mut Server) {
 fn go_on_living(s: &mut Server) {
     s.shutting_down = false;
     s.ending = None;
-    pause::end(s, Pauser::Shutdown);
+    s.end_pause(Pauser::Shutdown);
     for client in std::mem::take(&mut s.told_of_end) {
         let error = CmdError::Msg("Errors trying to SHUTDOWN. Check logs.");
         reconfigure::answer(s, client, Err(error));

@@ -2,6 +2,7 @@
 
 mod facts;
 mod info;
+mod pause;
 mod views;
 
 pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
@@ -191,6 +192,12 @@ impl Server {
         let overwrites = NotifyFlags::OVERWRITTEN.union(NotifyFlags::TYPE_CHANGED);
         let wanted = wanted && flags.intersects(overwrites);
         self.keyspace.shared.listen(Listener::Overwrites, wanted);
+    }
+
+    /// Bytes that may be in use: `maxmemory`, or less where RAM is short.
+    #[inline]
+    pub fn memory_limit(&self) -> u64 {
+        self.maxmemory.min(self.guard.bound())
     }
 
     /// Makes the parts follow what is configured of memory, and how much of it there is.

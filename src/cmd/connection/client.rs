@@ -6,7 +6,6 @@ use crate::client::{ClientId, Pauser, ReplyMode, Session};
 use crate::cmd::args::{int, is};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::effects::GaveUp;
-use crate::keyspace::Keeper;
 use crate::resp::{Argv, CmdError};
 use crate::server::{ClientCtx, Server};
 use crate::spec::{CommandFlags, Group, Spec, acl, arg, flag};
@@ -464,16 +463,13 @@ fn pause(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     }
     let until = timeout.checked_add(s.now_ms() as i64);
     let until = until.ok_or(CmdError::Msg("timeout is out of range"))?;
-    s.pause.begin(Pauser::Client, s.now_ms(), until as u64, all);
-    // What expires meanwhile is hidden, and removed when writing goes on.
-    s.keyspace.shared.keep_expired(Keeper::Pause, true);
+    s.begin_pause(Pauser::Client, until as u64, all);
     s.reply(id).ok();
     DONE
 }
 
 fn unpause(s: &mut Server, id: ClientId, _: &Argv<'_>) -> Outcome {
-    s.pause.end(Pauser::Client, &mut s.clients);
-    s.keyspace.shared.keep_expired(Keeper::Pause, s.pause.was_asked());
+    s.end_pause(Pauser::Client);
     s.reply(id).ok();
     DONE
 }

@@ -114,7 +114,7 @@ fn memory_section(s: &Server, out: &mut Fields) {
     account.info(out);
     out.bytes("maxmemory", s.maxmemory);
     out.put("maxmemory_policy", s.config.maxmemory_policy.word());
-    out.bytes("maxmemory_effective", s.maxmemory.min(s.guard.bound()));
+    out.bytes("maxmemory_effective", s.memory_limit());
     account.ratios_info(out);
     out.put("mem_allocator", &s.facts.allocator);
     out.put("allocator_quantum", s.facts.allocator_quantum);
