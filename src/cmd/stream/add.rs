@@ -64,19 +64,26 @@ fn parse<'a>(argv: &Argv<'a>, limits: &Limits, is_replayed: bool) -> Result<Requ
     let mut args = Args::new(argv, 2);
     let (mut existing, mut options, mut named) = (false, Options::default(), None);
     let (id, id_at) = loop {
-        if args.word("NOMKSTREAM") {
-            existing = true;
-        } else if !options.take(&mut args)? && !Named::take(&mut named, &mut args)? {
-            let at = args.position();
-            let Some(word) = args.next() else { return Err(CmdError::Arity("xadd")) };
-            if word == b"*" {
-                break (NewId::Auto, at);
+        // No id begins with a letter: most entries are compared with no option.
+        let first = args.peek().and_then(<[u8]>::first);
+        if first.is_some_and(u8::is_ascii_alphabetic) {
+            if args.word("NOMKSTREAM") {
+                existing = true;
+                continue;
             }
-            break match id::to_give(word)? {
-                (ms, None) => (NewId::AutoSeq(ms), at),
-                (ms, Some(seq)) => (NewId::Given(Id::new(ms, seq)), at),
-            };
+            if options.take(&mut args)? || Named::take(&mut named, &mut args)? {
+                continue;
+            }
         }
+        let at = args.position();
+        let Some(word) = args.next() else { return Err(CmdError::Arity("xadd")) };
+        if word == b"*" {
+            break (NewId::Auto, at);
+        }
+        break match id::to_give(word)? {
+            (ms, None) => (NewId::AutoSeq(ms), at),
+            (ms, Some(seq)) => (NewId::Given(Id::new(ms, seq)), at),
+        };
     };
     let trim = options.finish(limits, is_replayed)?;
     if args.left() < 2 || args.left() % 2 == 1 {
