@@ -3,7 +3,7 @@
 use super::{id, trim};
 use crate::cmd::args::{self, Args};
 use crate::cmd::{Command, DONE, Outcome, Run};
-use crate::keyspace::Event;
+use crate::keyspace::{Event, Held};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::KeysCtx;
 use crate::spec::{Arg, Group, Spec, acl, arg, flag, key};
@@ -88,30 +88,50 @@ fn all_missing(reply: &mut Reply<'_>, count: usize) {
     (0..count).for_each(|_| reply.int(MISSING));
 }
 
+/// What a command has removed.
+#[derive(Default)]
+struct Removed {
+    entries: u64,
+    /// Places in groups.
+    pending: u64,
+}
+
+impl Removed {
+    /// Removes an entry, and what refers to it where that is wanted.
+    fn remove(&mut self, stream: &mut Stream, id: Id, references: References) -> Removal {
+        let removal = stream.remove_with(id, references);
+        if references == References::Delete {
+            self.pending += stream.release_everywhere(id) as u64;
+        }
+        self.entries += u64::from(removal == Removal::Removed);
+        removal
+    }
+
+    /// Tells of it.
+    fn done(self, stream: Held<'_, Stream>) {
+        match self.entries {
+            0 => stream.done_untold(self.pending),
+            _ => stream.done_times(Event::stream("xdel"), self.entries + self.pending),
+        }
+    }
+}
+
 fn xdelex(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let (ids, references) = parse(argv, 2)?;
     let Some(mut stream) = c.db.edit_as::<Stream>(&argv[1])? else {
         all_missing(&mut c.reply, ids.len());
         return DONE;
     };
-    let (mut deleted, mut released) = (0, 0);
+    let mut removed = Removed::default();
     c.reply.array(ids.len());
     for id in ids {
-        let removal = stream.remove_with(id, references);
-        if references == References::Delete {
-            released += stream.release_everywhere(id) as u64;
-        }
-        deleted += u64::from(removal == Removal::Removed);
-        c.reply.int(match removal {
+        c.reply.int(match removed.remove(&mut stream, id, references) {
             Removal::Missing => MISSING,
             Removal::Removed => DELETED,
             Removal::Referred => REFERRED,
         });
     }
-    match deleted {
-        0 => stream.done_untold(released),
-        _ => stream.done_times(Event::stream("xdel"), deleted + released),
-    }
+    removed.done(stream);
     DONE
 }
 
@@ -123,24 +143,17 @@ fn xackdel(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         all_missing(&mut c.reply, ids.len());
         return DONE;
     };
-    let (mut deleted, mut released) = (0, 0);
+    let mut removed = Removed::default();
     c.reply.array(ids.len());
     for id in ids {
         if !stream.group_mut(&argv[2]).is_some_and(|group| group.release(id)) {
             c.reply.int(MISSING);
             continue;
         }
-        released += 1;
-        let removal = stream.remove_with(id, references);
-        if references == References::Delete {
-            released += stream.release_everywhere(id) as u64;
-        }
-        deleted += u64::from(removal == Removal::Removed);
+        removed.pending += 1;
+        let removal = removed.remove(&mut stream, id, references);
         c.reply.int(if removal == Removal::Referred { REFERRED } else { DELETED });
     }
-    match deleted {
-        0 => stream.done_untold(released),
-        _ => stream.done_times(Event::stream("xdel"), deleted + released),
-    }
+    removed.done(stream);
     DONE
 }

@@ -30,8 +30,7 @@ fn group(reply: &mut Reply<'_>, stream: &Stream, (name, group): (&[u8], &Group),
     for (id, pending) in group.pending().iter().take(count) {
         reply.array(4);
         reply_id(reply, *id);
-        let consumer = pending.consumer.map(|consumer| group.consumer(consumer));
-        reply.bulk(consumer.map_or(b"", |consumer| consumer.name()));
+        reply.bulk(group.holder_name(pending));
         reply.int(pending.delivered_ms() as i64);
         reply.int(pending.deliveries as i64);
     }

@@ -118,8 +118,7 @@ fn entries(reply: &mut Reply<'_>, group: &Group, filter: &Filter<'_>, now_ms: u6
     let mut show = |(id, pending): (Id, &Pending)| {
         reply.array(4);
         reply_id(reply, id);
-        let consumer = pending.consumer.map(|consumer| group.consumer(consumer));
-        reply.bulk(consumer.map_or(b"", |consumer| consumer.name()));
+        reply.bulk(group.holder_name(pending));
         reply.int(pending.idle_ms(now_ms).map_or(-1, |idle| idle as i64));
         reply.int(pending.deliveries as i64);
         len += 1;

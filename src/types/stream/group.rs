@@ -174,6 +174,11 @@ impl Group {
         self.consumers[id.0 as usize].as_ref().expect(LIVES)
     }
 
+    /// The name of the consumer that an entry of this group pends with; empty of one that was handed back.
+    pub fn holder_name(&self, pending: &Pending) -> &[u8] {
+        pending.consumer.map_or(b"", |consumer| self.consumer(consumer).name())
+    }
+
     /// A consumer, to be changed.
     #[inline]
     pub fn consumer_mut(&mut self, id: ConsumerId) -> &mut Consumer {

@@ -90,9 +90,7 @@ impl Stream {
         self.facts.len -= removed;
         removed
     }
-}
 
-impl Stream {
     /// What trimming has removed, from an id on, pends in no group any longer; nor does what was deleted
     /// among it before.
     fn release_trimmed(&mut self, from: Id) {
