@@ -2,9 +2,7 @@
 
 use larder::boot::banner::{self, Banner, Door, Mode};
 use larder::boot::log::{self, Role, Settings};
-use larder::boot::process::{
-    self, OomClass, OomMode, OomScore, PidFile, ProcTitle, Supervisor, TitleFacts,
-};
+use larder::boot::process::{self, OomClass, OomScore, PidFile, ProcTitle, Supervisor, TitleFacts};
 use larder::boot::{crash, system};
 use larder::config::load::{self, Directive, Launch, Startup};
 use larder::config::{Config, Effect, Row, SetError};
@@ -461,12 +459,7 @@ impl net::Process for Host {
     }
 
     fn adjust_oom_score(&self, server: &Server) -> bool {
-        use larder::config::OomScoreAdj;
-        let mode = match server.config.oom_score_adj {
-            OomScoreAdj::No => OomMode::No,
-            OomScoreAdj::Relative => OomMode::Relative,
-            OomScoreAdj::Absolute => OomMode::Absolute,
-        };
+        let mode = server.config.oom_score_adj;
         let primary = server.repl.is_primary();
         let class = if primary { OomClass::Primary } else { OomClass::Replica };
         let values = server.config.oom_score_adj_values;

@@ -1,17 +1,6 @@
 //! The kernel's score for choosing whom to kill when memory runs out.
+use crate::config::OomScoreAdj;
 use std::{fs, io, path::PathBuf};
-
-/// The option `oom-score-adj`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OomMode {
-    /// The score is left alone, and put back if it was changed before.
-    #[default]
-    No,
-    /// The values are added to the score that the process had.
-    Relative,
-    /// The values are the score.
-    Absolute,
-}
 
 /// Which of the three values of `oom-score-adj-values` counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +43,13 @@ impl OomScore {
     /// # Errors
     /// What the system says: a process without privilege may not lower its score below the one it
     /// started with. The score and what is remembered of it are then unchanged.
-    pub fn apply(&mut self, mode: OomMode, values: [i32; 3], class: OomClass) -> io::Result<()> {
-        if mode == OomMode::No {
+    pub fn apply(
+        &mut self,
+        mode: OomScoreAdj,
+        values: [i32; 3],
+        class: OomClass,
+    ) -> io::Result<()> {
+        if mode == OomScoreAdj::No {
             if let Some(base) = self.base {
                 self.write(base)?;
                 self.base = None;
@@ -68,8 +62,8 @@ impl OomScore {
         };
         let value = values[class as usize];
         let score = match mode {
-            OomMode::Relative => base.saturating_add(value),
-            OomMode::Absolute | OomMode::No => value,
+            OomScoreAdj::Relative => base.saturating_add(value),
+            OomScoreAdj::Absolute | OomScoreAdj::No => value,
         };
         self.write(score.clamp(Self::RANGE.0, Self::RANGE.1))?;
         self.base = Some(base);
@@ -101,11 +95,11 @@ mod tests {
     fn relative_values_are_added_to_the_score_found() {
         with_score("22\n", |score| {
             let values = [9, 20, 30];
-            score.apply(OomMode::Relative, values, OomClass::Primary).unwrap();
+            score.apply(OomScoreAdj::Relative, values, OomClass::Primary).unwrap();
             assert_eq!(score.read().unwrap(), 31);
-            score.apply(OomMode::Relative, values, OomClass::Replica).unwrap();
+            score.apply(OomScoreAdj::Relative, values, OomClass::Replica).unwrap();
             assert_eq!(score.read().unwrap(), 42);
-            score.apply(OomMode::Absolute, values, OomClass::Child).unwrap();
+            score.apply(OomScoreAdj::Absolute, values, OomClass::Child).unwrap();
             assert_eq!(score.read().unwrap(), 30);
         });
     }
@@ -113,11 +107,11 @@ mod tests {
     #[test]
     fn switching_off_restores_once_and_then_leaves_alone() {
         with_score("22", |score| {
-            score.apply(OomMode::Absolute, [5; 3], OomClass::Primary).unwrap();
-            score.apply(OomMode::No, [5; 3], OomClass::Primary).unwrap();
+            score.apply(OomScoreAdj::Absolute, [5; 3], OomClass::Primary).unwrap();
+            score.apply(OomScoreAdj::No, [5; 3], OomClass::Primary).unwrap();
             assert_eq!(score.read().unwrap(), 22);
             score.write(40).unwrap();
-            score.apply(OomMode::No, [6; 3], OomClass::Primary).unwrap();
+            score.apply(OomScoreAdj::No, [6; 3], OomClass::Primary).unwrap();
             assert_eq!(score.read().unwrap(), 40);
         });
     }
@@ -125,9 +119,9 @@ mod tests {
     #[test]
     fn the_sum_stays_in_the_kernels_range() {
         with_score("0", |score| {
-            score.apply(OomMode::Relative, [2000; 3], OomClass::Primary).unwrap();
+            score.apply(OomScoreAdj::Relative, [2000; 3], OomClass::Primary).unwrap();
             assert_eq!(score.read().unwrap(), 1000);
-            score.apply(OomMode::Relative, [-2000; 3], OomClass::Primary).unwrap();
+            score.apply(OomScoreAdj::Relative, [-2000; 3], OomClass::Primary).unwrap();
             assert_eq!(score.read().unwrap(), -1000);
         });
     }
@@ -135,7 +129,7 @@ mod tests {
     #[test]
     fn a_failure_changes_nothing() {
         let mut score = OomScore { file: PathBuf::from("/nonexistent/score"), base: None };
-        assert!(score.apply(OomMode::Relative, [0; 3], OomClass::Primary).is_err());
+        assert!(score.apply(OomScoreAdj::Relative, [0; 3], OomClass::Primary).is_err());
         assert_eq!(score.base, None);
     }
 }
