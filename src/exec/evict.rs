@@ -43,7 +43,7 @@ enum Room {
 /// # Errors
 /// There is no room, and the command may need some.
 #[inline]
-pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
+pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
     if s.maxmemory == 0 || leaves_it_to_primary(s) {
         return Ok(());
     }
@@ -114,8 +114,8 @@ pub fn slice(s: &mut Server) -> bool {
 }
 
 #[cold]
-fn refuse(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
-    if asked.with_queued(s, id).has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
+fn refuse(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
+    if asked.flags(s, id).has(flag::DENYOOM) { Err(OUT_OF_MEMORY) } else { Ok(()) }
 }
 
 fn has_room(s: &mut Server) {

@@ -19,7 +19,7 @@ pub fn check(
     argv: &Argv<'_>,
 ) -> Result<(), CmdError> {
     let spec = s.commands.row(command).spec;
-    let asked = Asked { spec, flags: flags_of(s, spec, argv) };
+    let asked = Asked { spec, argv };
     let session = s.clients.running(id);
     let authenticated = session.flags.authenticated;
     let subscribed = session.kind == Kind::Pubsub && session.resp == Resp::V2;
@@ -34,14 +34,14 @@ pub fn check(
     evict::gate(s, id, asked)?;
     if !s.persist.saving.last_ok {
         // PING tells those who watch over the server.
-        let told = spec.name == "ping" || asked.with_queued(s, id).has(flag::WRITE);
+        let told = spec.name == "ping" || asked.flags(s, id).has(flag::WRITE);
         saved(s, told)?;
     }
     if s.persist.aof.refuses {
         log_failing(s, id, asked)?;
     }
     if s.config.min_replicas_to_write > 0 {
-        let writes = asked.with_queued(s, id).has(flag::WRITE);
+        let writes = asked.flags(s, id).has(flag::WRITE);
         followed(s, writes)?;
     }
     if !s.repl.is_primary() {
@@ -58,17 +58,18 @@ pub fn check(
 
 /// A command that wants to run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     spec: &'static Spec,
-    /// Its flags; of one that runs a script those that the script's own say.
-    flags: CommandFlags,
+    argv: &'a Argv<'a>,
 }
 
-impl Asked {
-    /// Its flags; EXEC has those of the commands it runs, too.
-    pub(super) fn with_queued(self, s: &mut Server, id: ClientId) -> CommandFlags {
+impl Asked<'_> {
+    /// Its flags, as [`flags_of`] has them; EXEC has those of the commands it runs, too. To find out what a script says
+    /// takes time, so this is asked where something may be refused.
+    pub(super) fn flags(self, s: &mut Server, id: ClientId) -> CommandFlags {
+        let own = flags_of(s, self.spec, self.argv);
         let queued = queued(s, id, self.spec);
-        queued.map_or(self.flags, |transaction| self.flags | transaction.flags())
+        queued.map_or(own, |transaction| own | transaction.flags())
     }
 }
 
@@ -150,11 +151,11 @@ const LOADING: CmdError = CmdError::code("LOADING Redis is loading the dataset i
 
 /// A replica takes its primary's writes, and no others unless it is told to.
 #[cold]
-fn of_replica(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
+fn of_replica(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
     if !s.config.replica_read_only {
         return Ok(());
     }
-    if !asked.with_queued(s, id).has(flag::WRITE) {
+    if !asked.flags(s, id).has(flag::WRITE) {
         return Ok(());
     }
     Err(READ_ONLY)
@@ -170,15 +171,13 @@ pub(super) fn is_stale(s: &Server) -> bool {
 
 /// Without a link to its primary a replica may have nothing to say.
 #[cold]
-fn not_stale(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
+fn not_stale(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
     if !is_stale(s) {
         return Ok(());
     }
-    let queued = queued(s, id, asked.spec);
-    if queued.map_or(asked.flags.has(flag::STALE), |it| it.all_have(flag::STALE)) {
-        return Ok(());
-    }
-    Err(STALE)
+    let queued_may = queued(s, id, asked.spec).map(|it| it.all_have(flag::STALE));
+    let may = queued_may.unwrap_or_else(|| flags_of(s, asked.spec, asked.argv).has(flag::STALE));
+    if may { Ok(()) } else { Err(STALE) }
 }
 
 /// What is answered then.
@@ -234,8 +233,8 @@ fn log_fails(s: &Server) -> CmdError {
 /// While the append-only file cannot be written nothing may change that would have to be in it. PING tells, for those
 /// who look after the server by it.
 #[cold]
-fn log_failing(s: &mut Server, id: ClientId, asked: Asked) -> Result<(), CmdError> {
-    if !asked.with_queued(s, id).has(flag::WRITE) && asked.spec.name != "ping" {
+fn log_failing(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
+    if !asked.flags(s, id).has(flag::WRITE) && asked.spec.name != "ping" {
         return Ok(());
     }
     Err(log_fails(s))

@@ -447,11 +447,11 @@ fn check(s: &mut Server, command: CommandId, argv: &Argv<'_>) -> Result<(), CmdE
     if spec.flags.has(flag::NOSCRIPT) && !s.scripting.denies_none {
         return Err(CmdError::Msg("This Redis command is not allowed from script"));
     }
-    let running = |test: fn(&Running) -> bool| s.scripting.running.as_ref().is_some_and(test);
-    let (obeyed, wrote) = (running(|it| it.obeyed), running(|it| it.wrote));
-    let may_grow = wrote || running(|it| it.flags.has(flags::ALLOW_OOM));
+    let running = s.scripting.running.as_ref();
+    let of_it = |it: &Running| (it.read_only, it.obeyed, it.wrote, it.flags);
+    let (read_only, obeyed, wrote, said) = running.map(of_it).unwrap_or_default();
     let writes = spec.flags.has(flag::WRITE) || spec.flags.has(flag::MAY_REPLICATE);
-    if writes && running(|it| it.read_only) {
+    if writes && read_only {
         return Err(CmdError::Msg("Write commands are not allowed from read-only scripts."));
     }
     if obeyed {
@@ -464,6 +464,7 @@ fn check(s: &mut Server, command: CommandId, argv: &Argv<'_>) -> Result<(), CmdE
     if gate::is_stale(s) && !spec.flags.has(flag::STALE) {
         return Err(CmdError::Msg("Can not execute the command on a stale replica"));
     }
+    let may_grow = wrote || said.has(flags::ALLOW_OOM);
     if spec.flags.has(flag::DENYOOM) && !may_grow && !evict::may_grow(s) {
         return Err(evict::OUT_OF_MEMORY);
     }
