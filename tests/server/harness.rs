@@ -100,17 +100,26 @@ impl Setup {
         Server { child, folder: self.folder, port: self.port }
     }
 
-    /// Starts it and waits until it takes connections at its port.
+    /// Starts it and waits until it serves its port, and with that every other endpoint.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
         let mut server = self.spawn();
         eventually("the server listens", || {
             let ended = server.child.try_wait().expect("it is our child");
             assert!(ended.is_none(), "it ended at its start: {}{}", server.out(), server.err());
-            TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).is_ok()
+            serves(server.port)
         });
         server
     }
+}
+
+/// Whether a connection that asks for nothing is taken and, as its client has ended, closed. That
+/// the kernel takes it is not enough: it does so while the server still binds its other endpoints.
+fn serves(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
+    stream.set_read_timeout(Some(STOP)).expect("the time is not zero");
+    stream.end_input();
+    matches!(stream.read(&mut [0]), Ok(0))
 }
 
 /// Starts larder on a port of loopback with these options.
