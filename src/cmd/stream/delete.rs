@@ -53,10 +53,16 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 fn xdel(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let ids = id::all(argv.from(2))?;
     let Some(mut stream) = c.db.edit_as::<Stream>(&argv[1])? else {
         c.reply.int(0);
         return DONE;
+    };
+    let ids = match id::all(argv.from(2)) {
+        Ok(ids) => ids,
+        Err(error) => {
+            stream.unchanged();
+            return Err(error);
+        }
     };
     let deleted = ids.into_iter().filter(|id| stream.remove(*id)).count();
     match deleted {

@@ -150,18 +150,6 @@ pub(super) fn no_group(key: &[u8], group: &[u8]) -> CmdError {
     CmdError::Full(format!("NOGROUP No such consumer group '{group}' for key name '{key}'").into())
 }
 
-/// The id that a group begins behind.
-fn begin(arg: &[u8], stream: Option<&Stream>) -> Result<Id, CmdError> {
-    if arg == b"$" {
-        return Ok(stream.map_or(Id::MIN, |stream| stream.facts().last_id));
-    }
-    match arg {
-        b"-" => Ok(Id::MIN),
-        b"+" => Ok(Id::MAX),
-        _ => id::id(arg, 0),
-    }
-}
-
 fn create(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let options = options(argv, true)?;
     let (key, name) = (&argv[2], &argv[3]);
@@ -170,7 +158,11 @@ fn create(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     if is_new && !options.make {
         return Err(NO_KEY);
     }
-    let id = begin(&argv[4], found.as_deref())?;
+    let id = match (&argv[4], &found) {
+        (b"$", None) => Id::MIN,
+        (b"$", Some(stream)) => stream.facts().last_id,
+        (arg, _) => id::id(arg, 0)?,
+    };
     if let Some(found) = found {
         let is_there = found.group(name).is_some();
         found.unchanged();
@@ -200,7 +192,7 @@ fn grouped<'a>(c: &'a mut KeysCtx<'_>, argv: &Argv<'_>) -> Result<Held<'a, Strea
 fn setid(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let options = options(argv, false)?;
     let mut stream = grouped(c, argv)?;
-    let id = match begin(&argv[4], Some(&stream)) {
+    let id = match go_on(&argv[4], &stream) {
         Ok(id) => id,
         Err(error) => {
             stream.unchanged();
@@ -214,6 +206,17 @@ fn setid(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     stream.done(Event::reading("xgroup-setid"));
     c.reply.ok();
     DONE
+}
+
+/// The id that a group of the stream is set to go on behind: unlike at its creation, `-` and `+`
+/// are taken too.
+fn go_on(arg: &[u8], stream: &Stream) -> Result<Id, CmdError> {
+    match arg {
+        b"$" => Ok(stream.facts().last_id),
+        b"-" => Ok(Id::MIN),
+        b"+" => Ok(Id::MAX),
+        _ => id::id(arg, 0),
+    }
 }
 
 fn destroy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {

@@ -20,9 +20,10 @@ pub(super) fn parse(arg: &[u8], missing: u64) -> Option<Id> {
         return None;
     }
     let Some(dash) = arg.iter().position(|byte| *byte == b'-') else {
-        return Some(Id::new(num::parse_u64(arg)?, missing));
+        return Some(Id::new(num::parse_u64_as_c(arg)?, missing));
     };
-    Some(Id::new(num::parse_u64(&arg[..dash])?, num::parse_u64(&arg[dash + 1..])?))
+    let (ms, seq) = (&arg[..dash], &arg[dash + 1..]);
+    Some(Id::new(num::parse_u64_as_c(ms)?, num::parse_u64_as_c(seq)?))
 }
 
 /// The same for an id that is to be given: `ms-*` is one too, whose second half is `None`.
@@ -30,7 +31,7 @@ pub(super) fn to_give(arg: &[u8]) -> Result<(u64, Option<u64>), CmdError> {
     if let Some(ms) = arg.strip_suffix(b"-*")
         && arg.len() <= TEXT_MAX
     {
-        return num::parse_u64(ms).map(|ms| (ms, None)).ok_or(INVALID);
+        return num::parse_u64_as_c(ms).map(|ms| (ms, None)).ok_or(INVALID);
     }
     let Id { ms, seq } = id(arg, 0)?;
     Ok((ms, Some(seq)))

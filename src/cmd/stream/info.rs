@@ -91,10 +91,10 @@ pub(super) static COMMANDS: &[Command] = &[Command {
 const USUAL_COUNT: usize = 10;
 
 fn stream(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let full = full_count(argv)?;
     let now_ms = c.db.clock_ms();
     let stream = c.db.fetch_as::<Stream>(&argv[2])?;
     let stream = stream.ok_or(CmdError::NoSuchKey)?;
+    let full = full_count(argv)?;
     let reply = &mut c.reply;
     match full {
         Some(count) => info_full::stream(reply, stream, (c.limits, now_ms), count),

@@ -59,7 +59,7 @@ fn parse<'a>(argv: &Argv<'a>) -> Result<Option<Filter<'a>>, CmdError> {
         return Ok(None);
     }
     let mut idle_min_ms = 0;
-    if argv.len() < 6 {
+    if !(6..=9).contains(&argv.len()) {
         return Err(CmdError::Syntax);
     }
     if args::is(&argv[3], "IDLE") {

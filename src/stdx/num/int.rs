@@ -21,6 +21,32 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
     parse_magnitude::<20>(text)
 }
 
+/// Reads an unsigned integer in any spelling that C's `strtoull` takes whole: blanks before it, a
+/// sign, leading zeros; what follows a NUL is not looked at. A negative number that is not in
+/// its canonical spelling wraps around.
+pub fn parse_u64_as_c(text: &[u8]) -> Option<u64> {
+    if let Some(value) = parse_u64(text) {
+        return Some(value);
+    }
+    if parse_i64(text).is_some() {
+        return None;
+    }
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let text = &text[text.iter().take_while(|byte| blank(byte)).count()..];
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let zeros = digits.iter().take_while(|byte| **byte == b'0').count();
+    let magnitude = match &digits[zeros..] {
+        [] if zeros > 0 => 0,
+        digits => parse_magnitude::<20>(digits)?,
+    };
+    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
+}
+
 /// Digits without a leading zero, at most `MAX_DIGITS` of them and at most `u64::MAX`.
 ///
 /// Nineteen digits cannot overflow, so only the twentieth is checked.
@@ -87,6 +113,25 @@ mod tests {
             ("-9223372036854775808", i64::MIN),
         ] {
             assert_eq!(parse_i64(text.as_bytes()), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_strtoull_takes_is_taken_where_it_is_asked_for() {
+        for (text, value) in [
+            ("18446744073709551615", u64::MAX),
+            ("0018446744073709551615", u64::MAX),
+            ("00", 0),
+            ("-0", 0),
+            (" \t\n\x0b\x0c\r+07", 7),
+            (" -2", u64::MAX - 1),
+            ("-02", u64::MAX - 1),
+            ("12\0-", 12),
+        ] {
+            assert_eq!(parse_u64_as_c(text.as_bytes()), Some(value), "{text:?}");
+        }
+        for text in ["", " ", "+", "-1", "1 ", "1a", "0x1", "+-1", "\0", "018446744073709551616"] {
+            assert_eq!(parse_u64_as_c(text.as_bytes()), None, "{text:?}");
         }
     }
 

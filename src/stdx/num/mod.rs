@@ -27,4 +27,4 @@ mod int;
 pub use float::{
     FloatText, f64_shortest_text, f64_text, parse_f64, parse_f64_bound, parse_f64_weight, write_f64,
 };
-pub use int::{digits10, i64_len, parse_i64, parse_u64, write_i64, write_u64};
+pub use int::{digits10, i64_len, parse_i64, parse_u64, parse_u64_as_c, write_i64, write_u64};
