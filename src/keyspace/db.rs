@@ -116,27 +116,33 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn fetch(&mut self, key: &[u8]) -> Option<&Entry> {
         let touch = self.touch;
-        self.fetch_touching(key, touch)
+        self.fetch_touching(key, touch, true)
     }
 
     /// Like [`Db::fetch`], leaving the access clock as it is.
     pub fn fetch_untouched(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.fetch_touching(key, Touch::Leave)
+        self.fetch_touching(key, Touch::Leave, true)
     }
 
-    /// Like [`Db::fetch_untouched`], for what is told of an entry's use.
+    /// Like [`Db::fetch_untouched`], telling nobody that the key is missing: for who asks about a
+    /// key, not for what it holds.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.fetch_touching(key, Touch::Leave, false)
+    }
+
+    /// Like [`Db::inspect`], for what is told of an entry's use.
     pub fn look_at<R>(&mut self, key: &[u8], look: impl FnOnce(&Entry, &Access) -> R) -> Option<R> {
-        self.fetch_untouched(key)?;
+        self.inspect(key)?;
         let entry = self.peek(key)?;
         Some(look(entry, &self.keyspace.shared.access))
     }
 
     /// Like [`Db::fetch`], moving the access clock whatever the client asked for.
     pub fn fetch_always(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.fetch_touching(key, Touch::Use)
+        self.fetch_touching(key, Touch::Use, true)
     }
 
-    fn fetch_touching(&mut self, key: &[u8], touch: Touch) -> Option<&Entry> {
+    fn fetch_touching(&mut self, key: &[u8], touch: Touch, tells: bool) -> Option<&Entry> {
         let db = self.index;
         let (slot, place) = self.locate(key);
         match slot {
@@ -148,7 +154,9 @@ impl<'a> Db<'a> {
             }
             _ => {
                 place.shared.stats.misses += 1;
-                place.shared.tell(db, key, Event::KEY_MISS);
+                if tells {
+                    place.shared.tell(db, key, Event::KEY_MISS);
+                }
                 None
             }
         }

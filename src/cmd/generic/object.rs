@@ -79,7 +79,7 @@ const LOOK: Spec = Spec {
 };
 
 fn encoding(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    match c.db.fetch_untouched(&argv[2]).map(types::encoding_name) {
+    match c.db.inspect(&argv[2]).map(types::encoding_name) {
         Some(name) => c.reply.bulk(name.as_bytes()),
         None => c.reply.null(),
     }
@@ -88,7 +88,7 @@ fn encoding(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 
 /// Values are never shared between keys, so the count is always one.
 fn refcount(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    match c.db.fetch_untouched(&argv[2]) {
+    match c.db.inspect(&argv[2]) {
         Some(_) => c.reply.int(1),
         None => c.reply.null(),
     }

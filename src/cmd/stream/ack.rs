@@ -2,6 +2,7 @@
 
 use super::id;
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::keyspace::Held;
 use crate::resp::Argv;
 use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key};
@@ -27,9 +28,9 @@ pub(super) static COMMANDS: &[Command] = &[Command {
 }];
 
 fn xack(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let stream = c.db.edit_as::<Stream>(&argv[1])?;
-    let stream = stream.filter(|stream| stream.group(&argv[2]).is_some());
-    let Some(mut stream) = stream else {
+    let with_group = |stream: &Held<'_, Stream>| stream.group(&argv[2]).is_some();
+    let Some(mut stream) = c.db.edit_as::<Stream>(&argv[1])?.filter(with_group) else {
+        c.db.fetch(&argv[1]);
         c.reply.int(0);
         return DONE;
     };

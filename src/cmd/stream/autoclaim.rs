@@ -4,7 +4,7 @@ use super::claim::{Claimed, Terms, claim, idle_min_ms};
 use super::{Told, consumer_of, id, no_group, reply_entry, reply_id};
 use crate::cmd::args::Args;
 use crate::cmd::{Command, DONE, Outcome, Run};
-use crate::keyspace::Event;
+use crate::keyspace::{Event, Held};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::KeysCtx;
 use crate::spec::{Group as SpecGroup, Spec, acl, arg, flag, key};
@@ -78,9 +78,11 @@ fn xautoclaim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let (key, group, consumer) = (&argv[1], &argv[2], &argv[3]);
     let now_ms = c.db.clock_ms();
     let request = parse(argv, now_ms)?;
-    let held = c.db.edit_as::<Stream>(key)?;
-    let held = held.filter(|stream| stream.group(group).is_some());
-    let mut held = held.ok_or_else(|| no_group(key, group))?;
+    let with_group = |held: &Held<'_, Stream>| held.group(group).is_some();
+    let Some(mut held) = c.db.edit_as::<Stream>(key)?.filter(with_group) else {
+        c.db.fetch(key);
+        return Err(no_group(key, group));
+    };
     let found = consumer_of(&mut held, group, consumer, now_ms);
     let (id, created) = found.expect("the group is there");
     if created {

@@ -3,7 +3,7 @@
 use super::{Told, consumer_of, id, no_group, reply_entry, reply_id};
 use crate::cmd::args::{self, Args};
 use crate::cmd::{Command, DONE, Outcome, Run};
-use crate::keyspace::Event;
+use crate::keyspace::{Event, Held};
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Group as SpecGroup, Spec, acl, arg, flag, key};
@@ -153,9 +153,11 @@ fn parse(argv: &Argv<'_>, now_ms: u64) -> Result<Request, CmdError> {
 fn xclaim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let (key, group, consumer) = (&argv[1], &argv[2], &argv[3]);
     let now_ms = c.db.clock_ms();
-    let held = c.db.edit_as::<Stream>(key)?;
-    let held = held.filter(|stream| stream.group(group).is_some());
-    let mut held = held.ok_or_else(|| no_group(key, group))?;
+    let with_group = |held: &Held<'_, Stream>| held.group(group).is_some();
+    let Some(mut held) = c.db.edit_as::<Stream>(key)?.filter(with_group) else {
+        c.db.fetch(key);
+        return Err(no_group(key, group));
+    };
     let Request { ids, terms, last_id } = match parse(argv, now_ms) {
         Ok(request) => request,
         Err(error) => {
