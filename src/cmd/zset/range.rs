@@ -240,7 +240,9 @@ impl<'a> Query<'a> {
         let options = Options::parse(Args::new(argv, at + 2), form)?;
         let by = form.by.or(options.by.take()).unwrap_or(By::Rank);
         let reverse = form.reverse.unwrap_or(options.reverse.is_set());
-        if options.limit.is_some() && by == By::Rank {
+        // A LIMIT without an end counts for none.
+        let limit = options.limit.filter(|(_, count)| by != By::Rank || *count != -1);
+        if limit.is_some() && by == By::Rank {
             let words =
                 "syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
             return Err(CmdError::Msg(words));
@@ -258,7 +260,7 @@ impl<'a> Query<'a> {
             By::Score => Span::Scores(bounds::scores(min, max)?),
             By::Lex => Span::Members(bounds::lexical(min, max)?),
         };
-        Ok(Self { span, reverse, limit: options.limit, with_scores: options.with_scores })
+        Ok(Self { span, reverse, limit, with_scores: options.with_scores })
     }
 
     /// The ranks of the elements asked for, from the lowest.
