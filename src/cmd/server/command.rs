@@ -51,7 +51,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 since: "2.8.13",
                 group: Group::Server,
                 complexity: "O(N) for N arguments",
-                arity: -4,
+                arity: -3,
                 flags: flag::LOADING.with(flag::STALE),
                 acl: acl::CONNECTION,
                 ..Spec::NEW
@@ -112,7 +112,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
                 since: "7.0.0",
                 group: Group::Server,
                 complexity: "O(N) for N arguments",
-                arity: -4,
+                arity: -3,
                 flags: flag::LOADING.with(flag::STALE),
                 acl: acl::CONNECTION,
                 ..Spec::NEW
@@ -269,7 +269,7 @@ fn find_keys(table: &Table, argv: &Argv<'_>) -> Result<Vec<KeyPosition>, CmdErro
         return Err(CmdError::Msg("Invalid number of arguments specified for command"));
     }
     let keys = spec::keys_of(spec, argc, |i| argv.at(i + 2)).map(|keys| settle_flags(keys, argv));
-    let keys = keys.ok_or(CmdError::Msg("Invalid arguments specified for command"))?;
+    let keys = keys.unwrap_or_default();
     if keys.is_empty() && !spec.flags.has(spec::flag::NO_MANDATORY_KEYS) {
         return Err(CmdError::Msg("Invalid arguments specified for command"));
     }
