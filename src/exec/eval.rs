@@ -257,7 +257,6 @@ fn eval_text(s: &mut Server, id: ClientId, argv: &Argv<'_>, read_only: bool) -> 
 
 fn eval_known(s: &mut Server, id: ClientId, argv: &Argv<'_>, read_only: bool) -> Outcome {
     scripting::tell_monitors(s, id, argv);
-    scripting::keys(argv, CmdError::NotInteger)?;
     let sha = Sha::named(&argv[1]).ok_or(UNKNOWN)?;
     run(s, id, argv, sha, read_only)
 }
