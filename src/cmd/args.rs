@@ -98,6 +98,16 @@ pub fn int(arg: &[u8]) -> Result<i64, CmdError> {
     num::parse_i64(arg).ok_or(CmdError::NotInteger)
 }
 
+/// An argument as the number of a database, whether there is one or not.
+///
+/// # Errors
+/// [`CmdError::NotInteger`]; it is none of 32 bits.
+pub fn db_index(arg: &[u8]) -> Result<i64, CmdError> {
+    let index = i32::try_from(int(arg)?);
+    let words = "value is out of range, value must between -2147483648 and 2147483647";
+    index.map(i64::from).map_err(|_| CmdError::Msg(words))
+}
+
 /// An argument as a double.
 ///
 /// # Errors
@@ -113,7 +123,10 @@ pub fn float(arg: &[u8]) -> Result<f64, CmdError> {
 /// The timeout is no number, negative, or past the end of time.
 pub fn deadline(arg: &[u8], now_ms: u64) -> Result<Option<u64>, CmdError> {
     const OUT_OF_RANGE: CmdError = CmdError::Msg("timeout is out of range");
-    let seconds = num::parse_f64(arg);
+    // A number too great for a double is one nevertheless.
+    let too_great =
+        || std::str::from_utf8(arg).ok()?.parse().ok().filter(|s: &f64| s.is_infinite());
+    let seconds = num::parse_f64(arg).or_else(too_great);
     let seconds = seconds.ok_or(CmdError::Msg("timeout is not a float or out of range"))?;
     let ms = (seconds * 1000.0).ceil();
     if ms > i64::MAX as f64 {

@@ -2,7 +2,7 @@
 
 use crate::client::ClientId;
 use crate::client::{Closing, Kind, ReplyMode};
-use crate::cmd::args::{Args, int};
+use crate::cmd::args::{Args, db_index, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::{ClientCtx, Server};
@@ -268,8 +268,7 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), CmdError> {
 }
 
 fn select(c: &mut ClientCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    let index = int(&argv[1])?;
-    let index = i32::try_from(index).map_err(|_| CmdError::NotInteger)?;
+    let index = db_index(&argv[1])?;
     let index = u32::try_from(index).ok().filter(|i| u64::from(*i) < c.config.databases as u64);
     c.session.db = index.ok_or(CmdError::DbIndexOutOfRange)?;
     c.reply().ok();

@@ -1,6 +1,6 @@
 //! Keys change their name, their database, or are copied.
 
-use crate::cmd::args::{Args, int};
+use crate::cmd::args::{Args, db_index, int};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError};
@@ -150,7 +150,7 @@ fn copy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         if args.word("replace") {
             replace = true;
         } else if args.left() >= 2 && args.word("db") {
-            index = args.int()?;
+            index = db_index(args.any()?)?;
             c.db.other(index)?;
         } else {
             return Err(CmdError::Syntax);
@@ -184,7 +184,7 @@ fn copy(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 
 fn move_key(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let key = &argv[1];
-    let index = int(&argv[2])?;
+    let index = db_index(&argv[2])?;
     c.db.other(index)?;
     if index == i64::from(c.db.index()) {
         return Err(CmdError::Msg("source and destination objects are the same"));
