@@ -473,7 +473,7 @@ class Generator:
         if group not in self.groups:
             group = "generic"
         self.group, self.words = group, self.rng.choice(self.groups[group])
-        self.oddness = self.rng.choice((0, 0, 0, 0.03, 0.15))
+        self.oddness = self.rng.choice((0, 0, 0.03, 0.15, 0.4))
         self.optional = self.rng.choice((0.1, 0.3, 0.6))
         self.counted = None
         words = list(self.words)
@@ -500,7 +500,7 @@ class Generator:
 
     def mutated(self, words):
         """Now and then with a word lost, said twice, out of place or of another's."""
-        if len(words) > 1 and self.chance(0.06):
+        if len(words) > 1 and self.chance(0.12):
             at = self.rng.randrange(1, len(words))
             kind = self.rng.randrange(5)
             if kind == 0:
@@ -553,7 +553,7 @@ class Generator:
 
     def key(self, group=None):
         group = group or self.group
-        if group in KEYS and self.chance(0.93):
+        if group in KEYS and self.chance(0.9):
             return self.rng.choice(KEYS[group])
         if self.chance(0.03):
             return self.rng.choice((b"", b"\xff\x00", b"k" * 70))

@@ -141,6 +141,11 @@ fn options(argv: &Argv<'_>, may_make: bool) -> Result<Options, CmdError> {
             return Err(super::unknown_form(&argv[1], "XGROUP"));
         }
     }
+    // Words may be said twice, as long as there are no more than all of them once.
+    let words_max = if may_make { 8 } else { 7 };
+    if argv.len() > words_max {
+        return Err(super::unknown_form(&argv[1], "XGROUP"));
+    }
     Ok(options)
 }
 
