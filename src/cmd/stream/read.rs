@@ -58,8 +58,14 @@ fn xread(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let request = streams::parse(argv, false, c.db.now_ms())?;
     let mut ids = Vec::with_capacity(request.keys.len());
     for key in request.keys.clone() {
-        let from = streams::from(&argv[request.start_at(key)], false)?;
-        ids.push(behind(c, &argv[key], from)?);
+        let from = streams::from(&argv[request.start_at(key)], false);
+        if from.is_err() {
+            // That a key up to here holds another type is told rather than that.
+            for key in request.keys.start..=key {
+                c.db.fetch_as::<Stream>(&argv[key])?;
+            }
+        }
+        ids.push(behind(c, &argv[key], from?)?);
     }
     let opened = c.reply.open();
     let (mut served, mut room) = (0, Room::new(&c.reply, &request));
