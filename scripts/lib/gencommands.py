@@ -484,8 +484,14 @@ class Generator:
         return self.harmless(self.mutated(words))
 
     def harmless(self, words):
-        """Without a wait that nobody ends, and without ids that are the time."""
+        """Without a wait that nobody ends, ids that are the time, deadlines that may be over before the key is looked at; and
+        without indexes at which Redis 8 counts on from the beginning."""
         name = words[0].upper()
+        for at in range(1, len(words)):
+            if words[at - 1].upper() == b"PXAT" and re.fullmatch(rb"\d{6,12}", words[at]):
+                words[at] = b"%d" % (FAR_S[0] * 1000)
+        if name == b"LSET" and len(words) > 2 and len(words[2]) > 9:
+            words[2] = b"-1"
         if name == b"XADD":
             words = [self.growing_id() if word == b"*" and at < 9 else word for at, word in enumerate(words)]
         if b"LEX" in name or any(word.upper() == b"BYLEX" for word in words):
