@@ -103,8 +103,8 @@ fn pretend(stream: &TcpStream, payload: &str) {
     };
     until("PING");
     output.write_all(b"+PONG\r\n").unwrap();
-    until("psync2");
-    output.write_all(b"+OK\r\n+OK\r\n").unwrap();
+    until("9.0.0");
+    output.write_all(b"+OK\r\n+OK\r\n+OK\r\n").unwrap();
     until("PSYNC");
     let id = "0".repeat(40);
     output.write_all(format!("+FULLRESYNC {id} 0\r\n{payload}").as_bytes()).unwrap();
