@@ -398,7 +398,7 @@ fn greet(primary: &mut Primary) -> (u64, String) {
     assert_eq!((asked[0].host.as_str(), asked[0].port), ("127.0.0.1", 7001));
     let attempt = asked[0].attempt;
     assert!(primary.server.link_connected(attempt));
-    primary.server.link_receive(attempt, b"+PONG\r\n+OK\r\n+OK\r\n");
+    primary.server.link_receive(attempt, b"+PONG\r\n+OK\r\n+OK\r\n+OK\r\n");
     let said = primary.server.link_output().escape_ascii().to_string().replace("\\r\\n", " ");
     let at = said.find("$5 PSYNC").expect("it asks to go on");
     (attempt, said[at..].to_owned())
@@ -482,7 +482,8 @@ fn a_replica_leads_if_its_primary_asks_it_to() {
     let asked = primary.server.take_connects();
     assert!(primary.server.link_connected(asked[0].attempt));
     let id = "0123456789".repeat(4);
-    let mut answers = format!("+PONG\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n").into_bytes();
+    let mut answers =
+        format!("+PONG\r\n+OK\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n").into_bytes();
     let mut other = Primary::default();
     other.run("SAVE");
     let rdb = disk::read(other.server.disk(), Path::new("dump.rdb")).expect("it was saved");

@@ -462,7 +462,7 @@ impl World {
         match rng.random_range(0..40) {
             0 => "SWAPDB 1 2".to_owned(),
             1 => format!("SELECT {}\r\nFLUSHDB", 1 + key % 2),
-            2 => format!("SET s:{key} {}", "big".repeat(rng.random_range(1..40_000))),
+            2 => format!("SET s:{key} {}", "big".repeat(rng.random_range(1..20_000))),
             3 => format!("FUNCTION LOAD REPLACE \"#!lua name=l{}\\n{code}\"", other % 3),
             4 => format!("FUNCTION DELETE l{}", other % 3),
             5 => format!("COPY l:{key} l:{other} REPLACE"),
