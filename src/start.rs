@@ -17,6 +17,7 @@ use larder::stdx::os::pages::mapped_bytes;
 use larder::stdx::os::priority;
 use larder::stdx::{alloc, memory};
 use larder::tools::{Console, Tool};
+use nix::sys::socket::{self, Shutdown};
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
@@ -341,8 +342,15 @@ fn facts(machine: &system::System, config_file: String, supervisor: Supervisor) 
             cpu: cpu_figures,
             purge: alloc::purge,
             malloc_stats: alloc::malloc_stats_text,
+            hang_up,
         },
     }
+}
+
+/// Ends both directions of a socket.
+fn hang_up(fd: i32) {
+    // One that has no peer any more needs not be told.
+    let _ = socket::shutdown(fd, Shutdown::Both);
 }
 
 /// What the allocator has given out, and the tables that come from the system directly.

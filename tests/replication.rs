@@ -193,6 +193,49 @@ fn several_that_wait_share_a_snapshot() {
 }
 
 #[test]
+fn who_reads_files_of_valkey_is_sent_one() {
+    let mut primary = Primary::default();
+    primary.run("HSET h f v");
+    primary.run("HPEXPIRE h 1000 FIELDS 1 f");
+    let ask = |primary: &mut Primary, version: &str| {
+        let replica = primary.server.connect();
+        let told = primary.send(replica, &format!("REPLCONF capa eof version {version}"));
+        (primary.send(replica, "PSYNC ? -1"), told)
+    };
+    for (version, magic) in
+        [("8.1.4", "REDIS0011"), ("9.0.0", "VALKEY080"), ("10.1.2", "VALKEY080")]
+    {
+        let (answer, told) = ask(&mut primary, version);
+        assert_eq!(told, "+OK ");
+        assert!(answer.contains(&format!(" {magic}")), "{version}: {answer}");
+    }
+    let (_, told) = ask(&mut primary, "9.0");
+    assert_eq!(told, "-ERR Unrecognized version format: 9.0 ");
+    // A file on disk is one for all.
+    primary.run("CONFIG SET repl-diskless-sync no");
+    let (answer, _) = ask(&mut primary, "9.0.0");
+    assert!(answer.contains(" REDIS0011"), "{answer}");
+}
+
+#[test]
+fn who_reads_files_of_valkey_shares_none_with_others() {
+    let mut primary = Primary::default();
+    primary.run("CONFIG SET repl-diskless-sync-delay 3");
+    let (other, _) = primary.follow("PSYNC ? -1");
+    let replicas = [primary.server.connect(), primary.server.connect()];
+    for replica in replicas {
+        primary.send(replica, "REPLCONF capa eof capa psync2 version 9.1.2");
+        assert_eq!(primary.send(replica, "PSYNC ? -1"), "");
+    }
+    primary.server.advance(4000);
+    let answer = primary.output(other);
+    assert!(answer.contains(" REDIS0011"), "{answer}");
+    let answers = replicas.map(|replica| primary.output(replica).replace("\\n", ""));
+    assert!(answers[0].contains(" VALKEY080"), "{}", answers[0]);
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[test]
 fn so_many_that_wait_are_enough() {
     let mut primary = Primary::default();
     primary.run("CONFIG SET repl-diskless-sync-delay 100 repl-diskless-sync-max-replicas 2");
@@ -355,7 +398,7 @@ fn greet(primary: &mut Primary) -> (u64, String) {
     assert_eq!((asked[0].host.as_str(), asked[0].port), ("127.0.0.1", 7001));
     let attempt = asked[0].attempt;
     assert!(primary.server.link_connected(attempt));
-    primary.server.link_receive(attempt, b"+PONG\r\n+OK\r\n+OK\r\n");
+    primary.server.link_receive(attempt, b"+PONG\r\n+OK\r\n+OK\r\n+OK\r\n");
     let said = primary.server.link_output().escape_ascii().to_string().replace("\\r\\n", " ");
     let at = said.find("$5 PSYNC").expect("it asks to go on");
     (attempt, said[at..].to_owned())
@@ -439,7 +482,8 @@ fn a_replica_leads_if_its_primary_asks_it_to() {
     let asked = primary.server.take_connects();
     assert!(primary.server.link_connected(asked[0].attempt));
     let id = "0123456789".repeat(4);
-    let mut answers = format!("+PONG\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n").into_bytes();
+    let mut answers =
+        format!("+PONG\r\n+OK\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n").into_bytes();
     let mut other = Primary::default();
     other.run("SAVE");
     let rdb = disk::read(other.server.disk(), Path::new("dump.rdb")).expect("it was saved");

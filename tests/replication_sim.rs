@@ -1,7 +1,7 @@
 //! Replication under a network that loses, delays and deceives: a primary, replicas of it and replicas of
-//! those, clients that write, servers that restart and change their places. After healing all of them
-//! hold the same at the same offset. What WAIT said that a server has it has when it leads, and FAILOVER loses
-//! nothing at all.
+//! those, clients that write, servers that restart, crash back to what they last saved, and change their places,
+//! now and then so that they follow each other in a circle. After healing all of them hold the same at the same
+//! offset. What WAIT said that a server has it has when it leads, and FAILOVER loses nothing at all.
 //!
 //! A seed decides everything that happens; one that fails is in the message. `LARDER_SIM_SEED` runs that
 //! one alone, `LARDER_SIM_RUNS` another number of them.
@@ -110,6 +110,14 @@ impl Node {
 
     fn offset(&mut self) -> u64 {
         self.server.server().repl.offset()
+    }
+
+    /// All that it holds, in short. Libraries are listed in no order.
+    fn digest(&mut self) -> String {
+        let libraries = self.ask("FUNCTION LIST WITHCODE");
+        let mut lines: Vec<&str> = libraries.lines().collect();
+        lines.sort_unstable();
+        self.ask("DEBUG DIGEST") + &lines.join(" ")
     }
 
     /// What `mark` is counted up to.
@@ -263,18 +271,58 @@ impl World {
                 }
             }
         }
-        if self.chance(500) {
-            let node = self.rng.random_range(0..NODES);
-            self.restart(node);
+        let node = self.rng.random_range(0..NODES);
+        if self.chance(400) {
+            let crashes = self.chance(3);
+            self.restart(node, crashes);
+        }
+        if self.chance(300) {
+            self.nodes[node].ask("SAVE");
         }
         if self.chance(700) {
             self.promote();
         }
+        if self.chance(1000) {
+            self.move_to_another(node);
+        }
+        if self.chance(200) {
+            let kind = if self.chance(2) { "replica" } else { "master" };
+            self.nodes[node].ask(&format!("CLIENT KILL TYPE {kind}"));
+        }
     }
 
-    /// A server saves, ends, and starts again over its disk.
-    fn restart(&mut self, node: usize) {
-        self.nodes[node].ask("SAVE");
+    /// A replica follows somebody else, who may be one that follows it.
+    fn move_to_another(&mut self, node: usize) {
+        let other = self.rng.random_range(0..NODES);
+        if node == other || node == self.primary() {
+            return;
+        }
+        self.primaries[node] = Some(other);
+        self.nodes[node].ask(&format!("REPLICAOF sim {}", port(other)));
+        // Who is behind may pass that on.
+        self.knows_no_more_than(0);
+    }
+
+    /// No server is known to have more than this any more, and nobody waits for it.
+    fn knows_no_more_than(&mut self, mark: u64) {
+        for node in &mut self.nodes {
+            node.has = node.has.min(mark);
+            node.waits = None;
+            node.server.disconnect(node.waiter);
+            node.waiter = node.server.connect();
+        }
+    }
+
+    /// Whether what the one that leads writes comes to a server, over however many others.
+    fn hears(&self, node: usize) -> bool {
+        let ways = std::iter::successors(self.primaries[node], |at| self.primaries[*at]);
+        let far = ways.take(NODES).any(|at| self.primaries[at].is_none());
+        far || self.primaries[node].is_none()
+    }
+
+    /// A server saves, ends, and starts again over its disk; or it has no time to save.
+    fn restart(&mut self, node: usize, crashes: bool) {
+        let saved = !crashes && self.nodes[node].ask("SAVE").starts_with('+');
         let disk = self.nodes[node].server.disk().clone();
         let starts = self.nodes[node].starts + 1;
         let mut new = Node::start(node, self.primaries[node], self.seed, starts, disk);
@@ -288,6 +336,11 @@ impl World {
                 (_, true) => self.nodes[wire.replica].server.link_closed(wire.attempt),
                 _ => self.wires.push(wire),
             }
+        }
+        if !saved {
+            // It may be behind, and lead others back there.
+            let mark = self.nodes[node].mark();
+            self.knows_no_more_than(mark);
         }
     }
 
@@ -332,12 +385,7 @@ impl World {
     fn leads(&mut self, new: usize) {
         let (mark, has, seed) = (self.nodes[new].mark(), self.nodes[new].has, self.seed);
         assert!(mark >= has, "seed {seed}: {new} had {has} and leads with {mark}");
-        for node in &mut self.nodes {
-            node.has = node.has.min(mark);
-            node.waits = None;
-            node.server.disconnect(node.waiter);
-            node.waiter = node.server.connect();
-        }
+        self.knows_no_more_than(mark);
     }
 
     /// Counts up at who leads, and notes who is known to have the count when that is answered.
@@ -379,6 +427,9 @@ impl World {
     }
 
     fn command(&mut self) -> String {
+        if self.chance(4) {
+            return self.rarer_command();
+        }
         let rng = &mut self.rng;
         let (key, other) = (rng.random_range(0..30), rng.random_range(0..30));
         let number: i32 = rng.random_range(-50..1000);
@@ -404,9 +455,48 @@ impl World {
         }
     }
 
+    fn rarer_command(&mut self) -> String {
+        let rng = &mut self.rng;
+        let (key, other): (u32, u32) = (rng.random_range(0..30), rng.random_range(0..30));
+        let code = format!("redis.register_function('f{other}', function() return {key} end)");
+        match rng.random_range(0..40) {
+            0 => "SWAPDB 1 2".to_owned(),
+            1 => format!("SELECT {}\r\nFLUSHDB", 1 + key % 2),
+            2 => format!("SET s:{key} {}", "big".repeat(rng.random_range(1..20_000))),
+            3 => format!("FUNCTION LOAD REPLACE \"#!lua name=l{}\\n{code}\"", other % 3),
+            4 => format!("FUNCTION DELETE l{}", other % 3),
+            5 => format!("COPY l:{key} l:{other} REPLACE"),
+            6 => format!("GETEX s:{key} PX {}", rng.random_range(1..3000)),
+            7 => format!("MOVE s:{key} {}", other % 3),
+            8 => {
+                format!("MULTI\r\nBLPOP l:{key} 0\r\nBLMOVE l:{other} l:{key} LEFT LEFT 0\r\nEXEC")
+            }
+            9..12 => format!("XGROUP CREATE x:{key} g $ MKSTREAM"),
+            12..20 => format!("XADD x:{key} MAXLEN 20 * f {other}"),
+            20..26 => format!("XREADGROUP GROUP g c{} COUNT 2 STREAMS x:{key} >", other % 2),
+            26..28 => format!("XAUTOCLAIM x:{key} g c{} 0 0 COUNT 2", other % 2),
+            28 => format!("XGROUP DELCONSUMER x:{key} g c{}", other % 2),
+            29 => format!("XTRIM x:{key} MAXLEN {}", other % 5),
+            30..34 => {
+                format!(
+                    "EVAL \"redis.call('SET', KEYS[1], math.random(99)) redis.call('SPOP', KEYS[2])\" 2 s:{key} t:{other}"
+                )
+            }
+            34..37 => format!("INCRBYFLOAT f:{key} 0.{other}"),
+            _ => format!("PFADD p:{key} {other}"),
+        }
+    }
+
     /// The storm is over: connections that are half dead end, and time goes on until everybody has caught up.
     fn heal(&mut self) {
         let end_ms = self.now_ms + CALM_MS;
+        let primary = self.primary();
+        for node in 0..NODES {
+            if !self.hears(node) {
+                self.primaries[node] = Some(primary);
+                self.nodes[node].ask(&format!("REPLICAOF sim {}", port(primary)));
+            }
+        }
         // With a PING on its way at any time nobody would ever have all.
         self.wires.iter_mut().for_each(|wire| wire.delay_ms = wire.delay_ms.min(60));
         while !self.agrees() {
@@ -433,13 +523,14 @@ impl World {
     }
 
     fn check(&mut self) {
-        let digests: Vec<_> = self.nodes.iter_mut().map(|node| node.ask("DEBUG DIGEST")).collect();
+        let digests: Vec<_> = self.nodes.iter_mut().map(Node::digest).collect();
         let (seed, commands) = (self.seed, self.commands);
         let what = format!("seed {seed}, after {commands} commands: {}", self.state());
         assert!(digests.iter().all(|digest| *digest == digests[0]), "{what}: {digests:?}");
     }
 
     fn run(mut self) {
+        let _told = TellsSeed(self.seed);
         while self.now_ms < STORM_MS {
             self.write();
             self.trouble();
@@ -454,6 +545,17 @@ impl World {
         }
         self.heal();
         self.check();
+    }
+}
+
+/// Whatever ends a run before its time, a panic of a server too, tells which one it was.
+struct TellsSeed(u64);
+
+impl Drop for TellsSeed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was seed {}: LARDER_SIM_SEED={} runs it alone", self.0, self.0);
+        }
     }
 }
 

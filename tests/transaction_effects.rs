@@ -56,3 +56,17 @@ fn a_command_that_gives_its_own_form_is_fed_in_it() {
         "0:MULTI; 0:SET a 1 PXAT 1700000010000; 0:DEL a; 0:EXEC"
     );
 }
+
+#[test]
+fn keys_that_scan_finds_expired_are_deleted_each_by_itself() {
+    let mut f = FedServer::default();
+    f.server.server().active_expire = false;
+    run(&mut f, "SET a 1 PX 10; SET b 1 PX 10; RPUSH other x; PEXPIRE other 10; SET stays 1");
+    f.server.advance(20);
+    assert_eq!(run(&mut f, "KEYS *"), "");
+    // The pattern chooses what goes, the type does not: of what is gone nothing is asked any more.
+    assert_eq!(run(&mut f, "SCAN 0 MATCH oth* TYPE string COUNT 1000"), "0:DEL other");
+    let fed = run(&mut f, "SCAN 0 COUNT 1000");
+    assert!(["0:DEL a; 0:DEL b", "0:DEL b; 0:DEL a"].contains(&fed.as_str()), "{fed}");
+    assert_eq!(run(&mut f, "SCAN 0 COUNT 1000; DBSIZE"), "");
+}

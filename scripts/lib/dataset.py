@@ -19,6 +19,8 @@ READS_RDB = {
 }
 # Versions that a server may be told to write.
 RDB_VERSIONS = (9, 10, 11, 12, 80)
+# What is compared of a stream's group, by default: all.
+OF_GROUPS = ("name", "consumers", "pending", "last-delivered-id", "entries-read", "lag")
 # What servers do not all have: a name, and a command that is unknown without it.
 FEATURES = {"streams": "XADD", "field deadlines": "HPEXPIREAT", "functions": "FUNCTION"}
 
@@ -215,20 +217,27 @@ def run(connection, commands):
 class Digest:
     """What a server holds, in a form that can be compared: for each key type, value and deadline."""
 
-    def __init__(self, connection, features):
+    def __init__(self, connection, features, of_groups=OF_GROUPS):
         self.connection = connection
         self.features = features
+        self.of_groups = {name.encode() for name in of_groups}
         self.keys = {}
-        for db in DATABASES:
+        self.field_deadlines = []
+        for db in self.databases():
             connection.call("SELECT", db)
             for key in self.all_keys():
                 self.keys[db, key] = self.describe(key)
         if "functions" in features:
-            libraries = connection.call("FUNCTION", "LIST", "WITHCODE")
-            self.keys["functions", b""] = "functions", "", repr(resp.render(libraries))
+            for library in connection.call("FUNCTION", "LIST", "WITHCODE").data:
+                self.keys["functions", library.data[1].data] = "library", "", repr(resp.render(library))
 
     def call(self, *args):
         return self.connection.call(*args)
+
+    def databases(self):
+        """Those that hold keys."""
+        lines = self.call("INFO", "keyspace").plain().splitlines()
+        return [int(line[2 : line.index(":")]) for line in lines if line.startswith("db")]
 
     def all_keys(self):
         cursor, keys = b"0", set()
@@ -267,7 +276,9 @@ class Digest:
         if "field deadlines" not in self.features:
             return pairs
         fields = [field for field, _ in pairs]
-        return pairs, self.flat("HPEXPIRETIME", key, "FIELDS", len(fields), *fields)
+        deadlines = self.flat("HPEXPIRETIME", key, "FIELDS", len(fields), *fields) if fields else []
+        self.field_deadlines += map(int, deadlines)
+        return pairs, deadlines
 
     def of_zset(self, key):
         """With scores as numbers: servers write them differently. Not all keep the sign of zero."""
@@ -278,6 +289,8 @@ class Digest:
         for group in parts[1].data:
             name = group.data[1].data
             parts.append(self.call("XPENDING", key, name, "-", "+", 1000))
+            facts = list(zip(group.data[::2], group.data[1::2]))
+            group.data = [item for fact in facts if fact[0].data in self.of_groups for item in fact]
         facts = self.call("XINFO", "STREAM", key).data
         names = (b"length", b"last-generated-id", b"max-deleted-entry-id", b"entries-added")
         known = [(name.data, value.data) for name, value in zip(facts[::2], facts[1::2]) if name.data in names]

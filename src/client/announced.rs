@@ -29,6 +29,8 @@ pub struct Announced {
     pub rdb_only: bool,
     /// What it wants in it.
     pub content: Content,
+    /// It told a version that reads Valkey's own RDB files, which Redis's does not.
+    pub of_valkey: bool,
 }
 
 impl Default for Announced {
@@ -40,6 +42,7 @@ impl Default for Announced {
             psync2: false,
             rdb_only: false,
             content: Content::ALL,
+            of_valkey: false,
         }
     }
 }

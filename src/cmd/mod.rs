@@ -72,6 +72,8 @@ pub enum Flow {
     AwaitReplicas(ReplicasWait),
     /// The client is answered OK when what it removed is freed; the others go on meanwhile.
     AwaitFreeing,
+    /// It is done, and these other clients have come to their end.
+    End(Vec<ClientId>),
 }
 
 /// What a command waits for that found nothing.

@@ -265,7 +265,8 @@ fn base_job(s: &Server, snapshot: bool) -> SnapshotJob {
             sync_often: s.config.aof_rewrite_incremental_fsync,
         },
     };
-    SnapshotJob { purpose: Purpose::AofBase, to: Destination::File(target), format }
+    let version = s.config.rdb_version.number();
+    SnapshotJob { purpose: Purpose::AofBase, to: Destination::File(target), format, version }
 }
 
 fn finished(s: &mut Server, result: Result<(), String>) {

@@ -1,6 +1,8 @@
 //! One command: found, let through, run, measured.
 
-use super::{aof, blocked, gate, limits, multi, notable, primary, settle, table, tracking};
+use super::{
+    aof, blocked, clients, gate, limits, multi, notable, primary, settle, table, tracking,
+};
 use crate::client::{ClientId, Kind, ReplyMode, Session, Wait};
 use crate::cmd::{Block, Command, Flow, Run};
 use crate::effects::{Action, Effects};
@@ -255,6 +257,7 @@ fn wait(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>, flow:
     let session = s.clients.running(id);
     match flow {
         Flow::Done => {}
+        Flow::End(others) => clients::end(s, others),
         Flow::Block(block) => return blocked::block(s, id, command, argv, block),
         Flow::AwaitFreeing if session.flags.deny_blocking => s.reply(id).ok(),
         Flow::AwaitSync(wait) => aof::wait(s, id, wait),

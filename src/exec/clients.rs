@@ -1,7 +1,8 @@
 //! Clients come and go.
 
-use super::primary;
-use crate::client::{ClientId, PeerAddr, Session};
+use super::{link, primary};
+use crate::client::{ClientId, Closing, Kind, PeerAddr, Session};
+use crate::repl::link::{Fault, Retry};
 use crate::server::Server;
 
 /// What a connection that is not served is told.
@@ -49,6 +50,22 @@ pub fn join(s: &mut Server, addr: PeerAddr, fd: i32) -> Result<ClientId, Rejecte
     s.stats.connections += 1;
     let session = Session::new(addr, fd, open, s.now_ms());
     Ok(s.clients.insert(session))
+}
+
+/// Ends other clients at once: what comes next, be it in the same transaction, finds none of them, and gives none
+/// of them what it could not take any more.
+pub fn end(s: &mut Server, others: Vec<ClientId>) {
+    for id in others {
+        let Some(session) = s.clients.get_mut(id) else { continue };
+        session.close(Closing::Now);
+        session.wake();
+        let is_link = session.kind == Kind::Primary;
+        (s.facts.figures.hang_up)(session.fd);
+        match is_link {
+            true => link::lose(s, &Fault::new(Retry::AtOnce, "It was closed on request.")),
+            false => leave(s, id),
+        }
+    }
 }
 
 /// Lets a client go that ended, or was ended.

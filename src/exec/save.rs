@@ -119,6 +119,7 @@ fn start(s: &mut Server, background: bool) -> Result<(), snapshot::Busy> {
         purpose: Purpose::Save,
         to: Destination::File(target),
         format: Format::Rdb(snapshot::usage(&s.config)),
+        version: s.config.rdb_version.number(),
     };
     let (began_ms, dirty) = (s.now_ms(), s.keyspace.shared.dirty);
     let flushes = s.keyspace.shared.flushes;

@@ -32,6 +32,8 @@ pub struct Job {
     pub to: Destination,
     /// How keys are written.
     pub format: Format,
+    /// The version of the RDB format.
+    pub version: u16,
 }
 
 /// The moment another one is being read: two cannot be.
@@ -50,12 +52,12 @@ pub fn begin(s: &mut Server, job: Job) -> Result<u64, Busy> {
         return Err(Busy);
     }
     let epoch = s.persist.snapshots.next_epoch();
-    let head = head(s, job.purpose, job.format);
+    let head = head(s, job.purpose, job.format, job.version);
     let access = s.keyspace.shared.access.clone();
     let (out, parts) = mpsc::channel::<Part>();
     let databases = s.keyspace.len() as u32;
-    let snapshot = Snapshot::new(epoch, job.format, access, head, databases, out)
-        .for_version(s.config.rdb_version.number());
+    let snapshot =
+        Snapshot::new(epoch, job.format, access, head, databases, out).for_version(job.version);
     let in_flight = snapshot.in_flight();
     s.keyspace.shared.set_snapshot(Some(Box::new(snapshot)));
     let Job { purpose, to, .. } = job;
@@ -153,12 +155,16 @@ pub fn ended(s: &mut Server, number: u64, result: Result<u64, String>) {
 
 /// The base of an append-only file before there is any key.
 pub(super) fn empty_base(s: &Server, snapshot: bool) -> Vec<u8> {
-    if snapshot { end(s, head(s, Purpose::AofBase, Format::Rdb(Usage::None))) } else { Vec::new() }
+    let version = s.config.rdb_version.number();
+    match snapshot {
+        true => end(s, head(s, Purpose::AofBase, Format::Rdb(Usage::None), version)),
+        false => Vec::new(),
+    }
 }
 
 /// What a replica gets that wants no keys.
 pub(super) fn without_keys(s: &Server, functions: bool) -> Vec<u8> {
-    let mut file = facts(s, Purpose::Sync);
+    let mut file = facts(s, Purpose::Sync, s.config.rdb_version.number());
     if functions {
         libraries(s, &mut file);
     }
@@ -174,7 +180,7 @@ fn end(s: &Server, mut base: Vec<u8>) -> Vec<u8> {
 }
 
 /// What a file has before the keys.
-fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
+fn head(s: &Server, purpose: Purpose, format: Format, version: u16) -> Vec<u8> {
     if format == Format::Commands {
         let mut head = Vec::new();
         if s.config.aof_timestamp_enabled {
@@ -186,7 +192,7 @@ fn head(s: &Server, purpose: Purpose, format: Format) -> Vec<u8> {
         }
         return head;
     }
-    let mut head = facts(s, purpose);
+    let mut head = facts(s, purpose, version);
     libraries(s, &mut head);
     let mut out = Encoder::new(&mut head, None);
     for (db, database) in s.keyspace.databases().filter(|(_, database)| !database.is_empty()) {
@@ -204,10 +210,9 @@ fn libraries(s: &Server, head: &mut Vec<u8>) {
 }
 
 /// What a file says of itself.
-fn facts(s: &Server, purpose: Purpose) -> Vec<u8> {
+fn facts(s: &Server, purpose: Purpose, version: u16) -> Vec<u8> {
     let mut head = Vec::new();
     let aof_base = if purpose == Purpose::AofBase { "1" } else { "0" };
-    let version = s.config.rdb_version.number();
     head.extend_from_slice(sections::magic(version).as_bytes());
     let mut out = Encoder::new(&mut head, None);
     sections::aux(&mut out, "redis-ver", REDIS_VERSION);

@@ -375,8 +375,28 @@ impl<'a> Db<'a> {
         self.keyspace.shared.changed(db, key, event);
     }
 
-    /// One step of SCAN; shows every entry of the step that is not past its deadline. The next
-    /// cursor, 0 at the end.
+    /// One step of SCAN; shows every entry of the step that is not past its deadline. Those past it whose key is
+    /// wanted are removed, as by any lookup. The next cursor, 0 at the end.
+    pub fn scan_and_expire(
+        &mut self,
+        cursor: u64,
+        wants: impl Fn(&[u8]) -> bool,
+        mut show: impl FnMut(&Entry),
+    ) -> u64 {
+        let shared = &self.keyspace.shared;
+        let mut over: Vec<Vec<u8>> = Vec::new();
+        let next = self.database().dict.scan(cursor, |entry| match shared.is_over(entry) {
+            false => show(entry),
+            true if wants(entry.key()) => over.push(entry.key().to_vec()),
+            true => {}
+        });
+        for key in over {
+            self.locate(&key);
+        }
+        next
+    }
+
+    /// A step like that of [`Db::scan_and_expire`] that removes nothing.
     pub fn scan(&self, cursor: u64, mut show: impl FnMut(&Entry)) -> u64 {
         let shared = &self.keyspace.shared;
         self.database().dict.scan(cursor, |entry| {

@@ -139,6 +139,15 @@ impl Backlog {
         filled
     }
 
+    /// The latest bytes, so many at most.
+    pub fn latest(&self, most: usize) -> Vec<u8> {
+        let from = self.start.max(self.end.saturating_sub(most as u64));
+        // So few lie in two blocks at most.
+        let mut slices = [IoSlice::new(&[]); 2];
+        let filled = self.chunks(from, &mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
         self.blocks.len() * BLOCK + self.blocks.capacity() * size_of::<Vec<u8>>()

@@ -55,6 +55,8 @@ pub struct Replica {
     pub rdb_only: bool,
     /// What it wants in it.
     pub content: Content,
+    /// It reads Valkey's own RDB files.
+    pub of_valkey: bool,
     /// It asked by SYNC: it does not tell how far it is.
     pub legacy: bool,
     /// How far it is.
@@ -87,6 +89,7 @@ impl Replica {
             eof: said.eof,
             rdb_only: said.rdb_only,
             content: said.content,
+            of_valkey: said.of_valkey,
             legacy: false,
             phase: Phase::Waits,
             since_ms: now_ms,

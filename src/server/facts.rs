@@ -53,6 +53,8 @@ pub struct Figures {
     pub purge: fn(),
     /// The allocator's full report.
     pub malloc_stats: fn() -> String,
+    /// Tells the peer of this socket that its connection has ended. The socket stays open: it is closed by its owner.
+    pub hang_up: fn(i32),
 }
 
 impl Default for Figures {
@@ -69,6 +71,7 @@ impl Default for Figures {
             cpu: CpuFigures::default,
             purge: || {},
             malloc_stats: String::new,
+            hang_up: |_| {},
         }
     }
 }

@@ -103,11 +103,40 @@ fn pretend(stream: &TcpStream, payload: &str) {
     };
     until("PING");
     output.write_all(b"+PONG\r\n").unwrap();
-    until("psync2");
-    output.write_all(b"+OK\r\n+OK\r\n").unwrap();
+    until("9.0.0");
+    output.write_all(b"+OK\r\n+OK\r\n+OK\r\n").unwrap();
     until("PSYNC");
     let id = "0".repeat(40);
     output.write_all(format!("+FULLRESYNC {id} 0\r\n{payload}").as_bytes()).unwrap();
+}
+
+#[test]
+fn what_a_replica_cannot_run_is_told_with_what_came_before_it() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let of = format!("127.0.0.1 {}", listener.local_addr().unwrap().port());
+    let replica = start(&["--replicaof", &of]);
+    let (stream, _) = listener.accept().unwrap();
+    pretend(&stream, "$18\r\nREDIS0011");
+    let mut output = &stream;
+    output.write_all(b"\xff\0\0\0\0\0\0\0\0").unwrap();
+    output.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").unwrap();
+    output.write_all(b"*3\r\n$5\r\nLPUSH\r\n$1\r\nk\r\n$1\r\nx\r\n").unwrap();
+    // One that it does not know spoils the transaction that it is part of.
+    let word = |word: &str| format!("*1\r\n${}\r\n{word}\r\n", word.len());
+    let words = ["MULTI", "FROB", "SET", "FLUSHALL", "EXEC"].map(word).concat();
+    output.write_all(words.as_bytes()).unwrap();
+    let told = "== CRITICAL == This replica is sending an error to its master: ";
+    let wrong_type = "'-WRONGTYPE Operation against a key holding the wrong kind of value'";
+    replica.logs(&format!("{told}{wrong_type} after processing the command 'lpush'"));
+    replica.logs(r#"Latest backlog is: '"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"'"#);
+    replica.logs("args beginning with: ' after processing the command '<unknown>'");
+    replica
+        .logs("'wrong number of arguments for 'set' command' after processing the command 'set'");
+    replica.logs("'-EXECABORT Transaction discarded because of previous errors.' after processing the command 'exec'");
+    let mut client = replica.connect();
+    assert_eq!(client.ask("GET k"), "v");
+    assert_eq!(client.info("unexpected_error_replies"), "4");
+    assert_eq!(client.info("total_error_replies"), "4");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::tracking;
 use crate::client::{ClientId, Closing, Kind, Session, Topic, TrackingMode};
 use crate::cmd::args::{Args, is};
-use crate::cmd::{DONE, Outcome};
+use crate::cmd::{DONE, Flow, Outcome};
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
 use std::fmt::Write;
@@ -203,11 +203,8 @@ pub(super) fn kill(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let passes =
         |(client, session): &(ClientId, &Session)| chosen.pass(session, *client == id, now);
     let doomed: Vec<_> = s.clients.iter().filter(passes).map(|(client, _)| client).collect();
-    for client in &doomed {
-        close(s, *client, id);
-    }
     s.reply(id).len(doomed.len());
-    DONE
+    close(s, doomed, id)
 }
 
 impl Chosen {
@@ -233,18 +230,17 @@ impl Chosen {
 fn kill_one(s: &mut Server, id: ClientId, addr: &[u8]) -> Outcome {
     let found = s.clients.iter().find(|(_, c)| c.addr.peer().as_bytes() == addr);
     let client = found.map(|(client, _)| client).ok_or(CmdError::Msg("No such client"))?;
-    close(s, client, id);
     s.reply(id).ok();
-    DONE
+    close(s, vec![client], id)
 }
 
 /// Closes at once, but for the caller, who still reads the reply.
-fn close(s: &mut Server, client: ClientId, caller: ClientId) {
-    let session = s.clients.running(client);
-    session.close(if client == caller { Closing::AfterReply } else { Closing::Now });
-    if client != caller {
-        session.wake();
+fn close(s: &mut Server, mut doomed: Vec<ClientId>, caller: ClientId) -> Outcome {
+    if let Some(at) = doomed.iter().position(|client| *client == caller) {
+        doomed.swap_remove(at);
+        s.clients.running(caller).close(Closing::AfterReply);
     }
+    Ok(Flow::End(doomed))
 }
 
 /// The letters of CLIENT LIST's `flags`.

@@ -9,7 +9,7 @@ use crate::resp::{Argv, Bulks, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key, range};
 use crate::stdx::glob;
-use crate::types::Type;
+use crate::types::{Entry, Type};
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
@@ -160,7 +160,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Generic,
             complexity: "O(1) a call, O(N) for all",
             arity: -2,
-            flags: flag::READONLY,
+            flags: flag::READONLY.with(flag::TOUCHES_ARBITRARY_KEYS),
             acl: acl::KEYSPACE,
             args: &[
                 arg::integer("cursor"),
@@ -285,12 +285,13 @@ fn scan(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     let options = ScanOptions::parse(Args::new(argv, 2), Extra::Type)?;
     let mut found = Bulks::default();
     let next = options.walk(cursor, |cursor, seen| {
-        c.db.scan(cursor, |entry| {
+        let show = |entry: &Entry| {
             *seen += 1;
             if options.wants_type(Type::of(entry)) && options.wants(entry.key()) {
                 found.push(entry.key());
             }
-        })
+        };
+        c.db.scan_and_expire(cursor, |key| options.wants(key), show)
     });
     scan::reply(&mut c.reply, next, found);
     DONE

@@ -10,12 +10,15 @@ use crate::client::{ClientId, Kind, PeerAddr, Session};
 use crate::config::PropagationError;
 use crate::effects::Action;
 use crate::repl::link::{Fault, Retry};
-use crate::resp::{Argv, Limits, Parsed, Span};
+use crate::resp::{Argv, CmdError, Limits, Parsed, Span};
 use crate::server::Server;
 use crate::spec::{CommandId, flag};
+use crate::stdx::words;
 
 /// How long a slice of commands holds the loop.
 const SLICE_NANOS: u64 = 1_000_000;
+/// Bytes of the stream that are shown with a command that cannot be run.
+const LATEST: usize = 256;
 /// Between two complaints of a disk that fails, ms.
 const COMPLAINT_MS: u64 = 10_000;
 /// The stream is not read further while so much of a command is missing, bytes.
@@ -163,14 +166,11 @@ fn apply(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
     }
     let command = match call::find(&s.commands, argv) {
         Ok(command) => command,
-        Err(error) => {
-            s.stats.error(&error.text());
-            return failed(s, argv, &error.text());
-        }
+        Err(error) => return refused(s, id, None, error),
     };
     let spec = s.commands.row(command).spec;
     if !spec.arity_fits(argv.len()) {
-        return failed(s, argv, "ERR wrong number of arguments");
+        return refused(s, id, Some(command), CmdError::Arity(spec.name));
     }
     s.clients.running(id).last_command = Some(command);
     if spec.flags.has(flag::WRITE) {
@@ -180,9 +180,10 @@ fn apply(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
     run_one(s, id, command, argv);
     if s.stats.error_replies > errors {
         let out = s.clients.running(id).out.copy_from(0);
-        let line = out.split(|byte| *byte == b'\r').find(|line| line.first() == Some(&b'-'));
-        let text = line.map_or(String::new(), |line| line[1..].escape_ascii().to_string());
-        failed(s, argv, &text);
+        let line = out.split(|byte| *byte == b'\n').find(|line| line.first() == Some(&b'-'));
+        let text =
+            line.map_or(String::new(), |line| String::from_utf8_lossy(&line[1..]).into_owned());
+        failed(s, Some(command), text.trim_end());
     }
     s.clients.running(id).out.truncate(0);
     settle::settle(s, Some(id));
@@ -202,14 +203,29 @@ fn run_one(s: &mut Server, id: ClientId, command: CommandId, argv: &Argv<'_>) {
     s.keyspace.shared.set_timeless(false);
 }
 
+/// There is no such command here: a transaction that it is part of is not run.
+#[cold]
+fn refused(s: &mut Server, id: ClientId, command: Option<CommandId>, error: CmdError) {
+    let error = multi::refused(s, id, command, error);
+    s.stats.error(&error.text());
+    failed(s, command, &error.text());
+}
+
 /// A command of the primary cannot be run here as it was there.
 #[cold]
-fn failed(s: &mut Server, argv: &Argv<'_>, text: &str) {
-    let name = argv[0].escape_ascii();
+fn failed(s: &mut Server, command: Option<CommandId>, text: &str) {
+    let name = command.map_or("<unknown>", |command| s.command_name(command));
+    // Redis leaves the code away that says nothing, and the sign of an error with it.
+    let shown = text.strip_prefix("ERR ").map_or_else(|| format!("-{text}"), str::to_owned);
+    let shown = shown.replace(char::is_control, "?");
     tracing::warn!(
-        "== CRITICAL == This replica is sending an error to its master: '{text}' after processing the command \
+        "== CRITICAL == This replica is sending an error to its master: '{shown}' after processing the command \
          '{name}'"
     );
+    let latest = s.repl.backlog.latest(LATEST);
+    if !latest.is_empty() {
+        tracing::warn!("Latest backlog is: '{}'", words::quote(&latest));
+    }
     s.stats.unexpected_errors += 1;
     // What a replica's own clients wrote may well be in the way.
     let minds = s.config.propagation_error_behavior != PropagationError::Ignore;

@@ -11,6 +11,8 @@ use crate::spec::{CommandFlags, Group, Spec, arg, flag};
 
 /// Bytes that a replica's own address may have.
 const ADDRESS_MAX: usize = 255;
+/// Valkey's first version that writes RDB files of its own form. Redis tells no version.
+const FIRST_WITH_ITS_OWN: u8 = 9;
 /// What begins to follow is for administrators, and not part of a transaction.
 const FOLLOWING: CommandFlags =
     flag::ADMIN.with(flag::NOSCRIPT).with(flag::NO_ASYNC_LOADING).with(flag::NO_MULTI);
@@ -261,9 +263,11 @@ fn announce(said: &mut Announced, option: &[u8], value: &[u8]) -> Result<(), Cmd
         b"rdb-filter-only" => said.content = content(value)?,
         b"version" => {
             let text = String::from_utf8_lossy(value);
-            if text.split('.').filter(|part| part.parse::<u8>().is_ok()).count() != 3 {
+            let parts: Vec<u8> = text.split('.').filter_map(|part| part.parse().ok()).collect();
+            let &[major, _, _] = parts.as_slice() else {
                 return Err(CmdError::err(format_args!("Unrecognized version format: {text}")));
-            }
+            };
+            said.of_valkey = major >= FIRST_WITH_ITS_OWN;
         }
         _ => {
             let option = String::from_utf8_lossy(option);

@@ -10,6 +10,7 @@ use super::close;
 use crate::client::{ClientId, Closing, Content};
 use crate::effects::Action;
 use crate::persist::disk::{File, Open};
+use crate::persist::rdb::FIRST_OF_VALKEY;
 use crate::persist::snapshot::{Destination, Form, Format, Purpose};
 use crate::repl::{FileTask, Phase, Replica, random_id};
 use crate::server::Server;
@@ -68,12 +69,15 @@ pub(super) fn consider(s: &mut Server) {
         return;
     }
     let content = first.content;
-    let group: Vec<&Replica> = s
-        .repl
-        .replicas
-        .iter()
-        .filter(|it| it.phase == Phase::Waits && it.content == content)
-        .collect();
+    // Who is sent what is taken can have it in its own form.
+    let of_valkey = |it: &Replica| it.of_valkey && may_stream(s, it);
+    let version = match of_valkey(first) {
+        true => FIRST_OF_VALKEY,
+        false => s.config.rdb_version.number(),
+    };
+    let is_alike = |it: &Replica| it.content == content && of_valkey(it) == of_valkey(first);
+    let waits = s.repl.replicas.iter().filter(|it| it.phase == Phase::Waits);
+    let group: Vec<&Replica> = waits.filter(|it| is_alike(it)).collect();
     let streams = group.iter().all(|it| may_stream(s, it));
     let clients: Vec<ClientId> = group.iter().map(|it| it.client).collect();
     let delay_ms = u64::from(s.config.repl_diskless_sync_delay) * 1000;
@@ -86,14 +90,14 @@ pub(super) fn consider(s: &mut Server) {
     if !content.data {
         begin_without_keys(s, &clients, content);
     } else if streams {
-        begin_stream(s, &clients);
+        begin_stream(s, &clients, version);
     } else {
         begin_file(s, &clients);
     }
 }
 
 /// Takes a snapshot for these replicas, if none is being taken.
-fn begin_stream(s: &mut Server, clients: &[ClientId]) {
+fn begin_stream(s: &mut Server, clients: &[ClientId], version: u16) {
     let form = Form {
         compress: s.config.rdbcompression,
         checksum: Some(s.config.rdbchecksum),
@@ -103,6 +107,7 @@ fn begin_stream(s: &mut Server, clients: &[ClientId]) {
         purpose: Purpose::Sync,
         to: Destination::Replicas(form),
         format: Format::Rdb(snapshot::usage(&s.config)),
+        version,
     };
     let Ok(number) = snapshot::begin(s, job) else { return };
     tracing::info!("Starting BGSAVE for SYNC with target: replicas sockets");

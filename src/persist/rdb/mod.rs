@@ -71,7 +71,7 @@ pub fn is_readable_version(version: u16) -> bool {
 }
 
 /// Valkey's own count begins here; some of its types, and the magic of its files, are others.
-const FIRST_OF_VALKEY: u16 = 80;
+pub const FIRST_OF_VALKEY: u16 = 80;
 
 /// Whether a version is of Valkey's own count.
 fn is_of_valkey(version: u16) -> bool {

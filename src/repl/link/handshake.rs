@@ -6,6 +6,7 @@
 //!   REPLCONF listening-port <port>       +OK; an error of an old primary does no harm, here and below
 //!   REPLCONF ip-address <ip>
 //!   REPLCONF capa eof capa psync2
+//!   REPLCONF version <x.y.z>             +OK of Valkey, an error of Redis
 //!   PSYNC <id> <offset>, or PSYNC ? -1   +CONTINUE [<id>], +FULLRESYNC <id> <offset>
 //!   PSYNC <id> <offset> FAILOVER         the same, of a replica that leads from now on
 //!   SYNC                                 where the primary does not know PSYNC
@@ -18,6 +19,10 @@ use std::collections::VecDeque;
 
 /// Bytes of a line of the handshake, at most.
 const LINE_MAX: usize = 1024;
+
+/// The version of Valkey whose RDB files are read here. Valkey writes them as of 7.2 for who tells none, and then fails
+/// where a field of a hash has a deadline.
+const READS_FILES_OF: &[u8] = b"9.0.0";
 
 /// What a replica tells of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +49,7 @@ enum Asked {
     Port,
     Ip,
     Capabilities,
+    Version,
     Psync,
 }
 
@@ -123,6 +129,7 @@ impl Handshake {
                 let what = match asked {
                     Asked::Port => "REPLCONF listening-port",
                     Asked::Ip => "REPLCONF ip-address",
+                    Asked::Version => "REPLCONF version",
                     _ => "REPLCONF capa",
                 };
                 tracing::info!("(Non critical) Master does not understand {what}: {text}");
@@ -150,6 +157,8 @@ impl Handshake {
         }
         say(out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]);
         self.asked.push_back(Asked::Capabilities);
+        say(out, &[b"REPLCONF", b"version", READS_FILES_OF]);
+        self.asked.push_back(Asked::Version);
     }
 
     fn ask_for_data(&mut self, out: &mut Vec<u8>) {

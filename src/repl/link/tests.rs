@@ -40,7 +40,7 @@ fn sent(link: &mut Link) -> String {
 /// Goes through the handshake up to PSYNC.
 fn asked(terms: Terms) -> Link {
     let mut link = greeted(terms);
-    assert_eq!(feed(&mut link, b"+PONG\r\n+OK\r\n+OK\r\n"), Ok(vec![]));
+    assert_eq!(feed(&mut link, b"+PONG\r\n+OK\r\n+OK\r\n+OK\r\n"), Ok(vec![]));
     link
 }
 
@@ -59,8 +59,10 @@ fn a_handshake_says_who_it_is_and_asks_for_everything() {
     let mut link = greeted(terms);
     assert_eq!(sent(&mut link), "/ PING");
     feed(&mut link, b"+PONG\r\n").unwrap();
-    assert_eq!(sent(&mut link), "/ REPLCONF listening-port 6380 / REPLCONF capa eof capa psync2");
-    feed(&mut link, b"+OK\r\n+O").unwrap();
+    let words =
+        "/ REPLCONF listening-port 6380 / REPLCONF capa eof capa psync2 / REPLCONF version 9.0.0";
+    assert_eq!(sent(&mut link), words);
+    feed(&mut link, b"+OK\r\n+OK\r\n+O").unwrap();
     assert_eq!(sent(&mut link), "");
     feed(&mut link, b"K\r\n").unwrap();
     assert_eq!(sent(&mut link), "/ PSYNC ? -1");
@@ -78,7 +80,8 @@ fn a_password_and_an_address_are_told() {
     let words = sent(&mut link);
     assert!(words.starts_with("/ PING / AUTH u p / REPLCONF listening-port 0"), "{words}");
     assert!(words.contains("/ REPLCONF ip-address 10.0.0.1 /"), "{words}");
-    feed(&mut link, b"+OK\r\n-ERR what port?\r\n-ERR what address?\r\n+OK\r\n").unwrap();
+    feed(&mut link, b"+OK\r\n-ERR what port?\r\n-ERR what address?\r\n+OK\r\n-ERR what?\r\n")
+        .unwrap();
     assert_eq!(sent(&mut link), format!("/ PSYNC {ID} 7"));
 }
 
