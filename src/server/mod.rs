@@ -234,9 +234,16 @@ impl Server {
     /// Bytes of buffers that eviction itself fills, so that to count them would make it go on and on; they
     /// empty by themselves.
     pub fn not_counted_for_eviction(&self) -> u64 {
-        let backlog = self.repl.backlog.memory() as u64;
-        let for_replicas = backlog.saturating_sub(self.config.repl_backlog_size);
-        self.persist.aof.behind() + for_replicas
+        self.persist.aof.behind() + self.stream_for_replicas()
+    }
+
+    /// Bytes of the stream of writes beyond what is kept of it anyway: it is there for replicas that are behind.
+    pub fn stream_for_replicas(&self) -> u64 {
+        if self.repl.replicas.is_empty() {
+            return 0;
+        }
+        let stream = self.repl.backlog.memory() as u64;
+        stream.saturating_sub(self.config.repl_backlog_size)
     }
 
     /// Whether a new session must authenticate.
