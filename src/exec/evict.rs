@@ -11,12 +11,18 @@ use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Keeper, Wanted};
 use crate::resp::CmdError;
-use crate::server::Server;
+use crate::server::{NextLook, Server};
 use crate::spec::flag;
 use rand::Rng;
 
-/// Keys evicted before the time is looked at.
+/// Keys evicted before the time is looked at,
 const BETWEEN_LOOKS: usize = 8;
+/// and bytes of them.
+const BYTES_BETWEEN_LOOKS: u64 = 64 << 10;
+/// So many bytes may be allocated before it is looked again how much is in use,
+const STRIDE_MAX: u64 = 16 << 10;
+/// and no more than such a share of the limit. Where keys go, as much room is made at once.
+const STRIDE_SHARE: u64 = 4096;
 /// A slice takes so long for each step of `maxmemory-eviction-tenacity` up to 10,
 const STEP_NANOS: f64 = 50_000.0;
 const EVEN_STEPS: u32 = 10;
@@ -44,19 +50,35 @@ enum Room {
 /// There is no room, and the command may need some.
 #[inline]
 pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
-    if s.maxmemory == 0 || leaves_it_to_primary(s) {
+    if s.maxmemory == 0 {
+        return Ok(());
+    }
+    let db = s.clients.running(id).db;
+    let allocated = (s.facts.figures.allocated)();
+    if allocated < s.next_look.due && db == s.next_look.db {
+        return Ok(());
+    }
+    look(s, id, asked, NextLook { db, due: allocated })
+}
+
+/// Looks how much is in use, and makes room where that is too much. `next` has the count of allocated bytes as it is
+/// now.
+fn look(s: &mut Server, id: ClientId, asked: Asked<'_>, next: NextLook) -> Result<(), CmdError> {
+    if leaves_it_to_primary(s) {
         return Ok(());
     }
     guard::look_if_due(s);
     let (counted, limit) = (counted(s), s.memory_limit());
     if counted <= limit && !s.guard.is_critical() {
-        let db = s.clients.running(id).db;
-        s.keyspace.set_table_room(db, (limit - counted) as usize);
+        let room = limit - counted;
+        s.keyspace.set_table_room(next.db, room as usize);
+        s.next_look = NextLook { due: next.due + room.min(stride(limit)), ..next };
         if s.keyspace.shared.stats.over_since_us.is_some() || s.out_of_memory {
             has_room(s);
         }
         return Ok(());
     }
+    s.next_look = NextLook::default();
     if !evict_clients::before_keys(s, id) {
         return Err(OUT_OF_MEMORY);
     }
@@ -66,6 +88,11 @@ pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(),
     }
     make_room(s, slice_nanos(s.config.maxmemory_eviction_tenacity));
     if s.out_of_memory { refuse(s, id, asked) } else { Ok(()) }
+}
+
+/// Bytes that may be allocated between two looks.
+fn stride(limit: u64) -> u64 {
+    (limit / STRIDE_SHARE).min(STRIDE_MAX)
 }
 
 /// Whether this is a replica that holds what its primary sends, however much that is.
@@ -167,17 +194,21 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     };
     // What evicted keys took is added up. The allocator's figure would not do: it rises with what is told
     // of them to others.
-    let mut over = counted(s).saturating_sub(s.memory_limit());
-    if over == 0 {
+    let (counted, limit) = (counted(s), s.memory_limit());
+    if counted <= limit {
         return Room::Enough;
     }
+    let mut over = counted - limit + stride(limit);
     loop {
-        for _ in 0..BETWEEN_LOOKS {
+        let mut keys = 0;
+        let mut gone = 0;
+        while keys < BETWEEN_LOOKS && gone < BYTES_BETWEEN_LOOKS {
             match s.keyspace.evict(wanted, &mut || s.rng.next_u64()) {
                 None => return nothing_left(s, wanted),
                 Some(bytes) if bytes as u64 >= over => return Room::Enough,
-                Some(bytes) => over -= bytes as u64,
+                Some(bytes) => (over, gone) = (over - bytes as u64, gone + bytes as u64),
             }
+            keys += 1;
         }
         if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= nanos {
             return Room::Coming;

@@ -88,8 +88,20 @@ pub struct Server {
     pub guard: Guard,
     /// More than that is in use and nothing can be evicted, as of the command that came last.
     pub out_of_memory: bool,
+    /// When to look again how much is in use.
+    pub next_look: NextLook,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
+}
+
+/// When to look again how much memory is in use: once a command of another database comes, or once so much has
+/// been allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NextLook {
+    /// The database of the command before which it was looked last.
+    pub db: u32,
+    /// The count of allocated bytes from which on it is due.
+    pub due: u64,
 }
 
 /// An end of the process that waits.
@@ -159,6 +171,7 @@ impl Server {
             maxmemory: 0,
             guard: Guard::default(),
             out_of_memory: false,
+            next_look: NextLook::default(),
             pause_cron: false,
         };
         server.configure();
@@ -202,6 +215,7 @@ impl Server {
 
     /// Makes the parts follow what is configured of memory, and how much of it there is.
     pub fn follow_memory(&mut self) {
+        self.next_look = NextLook::default();
         let figures = &self.facts.figures;
         let group = match self.config.maxmemory {
             MaxMemory::Bytes(0) => MemoryGroup { limit: 0, held: 0 },
