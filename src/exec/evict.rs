@@ -6,7 +6,7 @@
 //! elsewhere, and count as gone from when they are evicted.
 
 use super::gate::Asked;
-use super::{evict_clients, guard, notable, settle, tracking};
+use super::{evict_clients, guard, notable, settle, throttle, tracking};
 use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Keeper, Wanted};
@@ -38,8 +38,10 @@ const SLICE_NANOS: u64 = 500_000;
 enum Room {
     /// There is some.
     Enough,
-    /// More is in use than may be, but it is becoming less.
+    /// More is in use than may be, and more can be evicted.
     Coming,
+    /// More is in use than may be; what would help is on its way, and evicting more would not.
+    Awaited,
     /// More is in use than may be, and nothing can be evicted.
     None,
 }
@@ -76,6 +78,7 @@ fn look(s: &mut Server, id: ClientId, asked: Asked<'_>, next: NextLook) -> Resul
         if s.keyspace.shared.stats.over_since_us.is_some() || s.out_of_memory {
             has_room(s);
         }
+        follow_throttle(s);
         return Ok(());
     }
     s.next_look = NextLook::default();
@@ -87,6 +90,7 @@ fn look(s: &mut Server, id: ClientId, asked: Asked<'_>, next: NextLook) -> Resul
         return Ok(());
     }
     make_room(s, slice_nanos(s.config.maxmemory_eviction_tenacity));
+    follow_throttle(s);
     if s.out_of_memory { refuse(s, id, asked) } else { Ok(()) }
 }
 
@@ -95,8 +99,15 @@ fn stride(limit: u64) -> u64 {
     (limit / STRIDE_SHARE).min(STRIDE_MAX)
 }
 
+/// Has those wait who would take memory, where that has to come first.
+fn follow_throttle(s: &mut Server) {
+    if !s.throttle.is_on() && throttle::is_crowded(s) {
+        s.throttle.set_on(true);
+    }
+}
+
 /// Whether this is a replica that holds what its primary sends, however much that is.
-fn leaves_it_to_primary(s: &Server) -> bool {
+pub(super) fn leaves_it_to_primary(s: &Server) -> bool {
     !s.repl.is_primary() && s.config.replica_ignore_maxmemory
 }
 
@@ -110,12 +121,16 @@ pub fn may_grow(s: &Server) -> bool {
 pub const OUT_OF_MEMORY: CmdError =
     CmdError::code("OOM command not allowed when used memory > 'maxmemory'.");
 
-/// Bytes in use that `maxmemory` is about: what is about to be freed is left out, and what goes away by
-/// itself when it is written.
+/// Bytes in use that keys are evicted for: what is about to be freed is left out, and what goes away by itself
+/// when it is written.
 pub fn counted(s: &Server) -> u64 {
-    let used = (s.facts.figures.used_memory)();
-    let not_counted = s.not_counted_for_eviction() + s.keyspace.shared.unfreed().bytes();
-    used.saturating_sub(not_counted)
+    let coming = s.keyspace.shared.unfreed().bytes() + s.snapshot_surplus();
+    taken(s).saturating_sub(coming)
+}
+
+/// Bytes in use that `maxmemory` is about.
+pub(super) fn taken(s: &Server) -> u64 {
+    (s.facts.figures.used_memory)().saturating_sub(s.not_counted_for_eviction())
 }
 
 fn is_enough(s: &Server) -> bool {
@@ -184,7 +199,7 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     let unfreed = s.keyspace.shared.unfreed();
     // What a database takes is not known until it is freed, so nothing is evicted in its place.
     if unfreed.has_database() || rests(s) {
-        return Room::Coming;
+        return Room::Awaited;
     }
     let policy = s.config.maxmemory_policy;
     let wanted = Wanted {
@@ -216,12 +231,14 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     }
 }
 
-/// Nothing can be evicted any more, but what was may still be about to be freed.
+/// Nothing can be evicted any more, but what was may still be about to be freed, and what a snapshot is yet to take
+/// may go after that.
 fn nothing_left(s: &Server, wanted: Wanted) -> Room {
     match () {
         () if counted(s) <= s.memory_limit() => Room::Enough,
+        () if s.keyspace.spares_for_snapshot() => Room::Awaited,
         () if wanted.choice != Choice::Nothing && !s.keyspace.shared.unfreed().is_empty() => {
-            Room::Coming
+            Room::Awaited
         }
         () => Room::None,
     }

@@ -8,13 +8,14 @@ mod views;
 pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
 pub use views::{ClientCtx, KeysCtx};
 
-use crate::client::{ClientId, Clients, Pause};
+use crate::client::{ClientId, Clients, Pause, Throttle};
 use crate::config::special::NotifyFlags;
 use crate::config::{Choice, Config, MaxMemory};
 use crate::effects::{Effects, EndHow, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener, Record};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
+use crate::persist::snapshot::in_flight_max;
 use crate::pubsub::Pubsub;
 use crate::repl::Repl;
 use crate::resp::Reply;
@@ -32,6 +33,9 @@ pub const REDIS_VERSION: &str = "7.2.4";
 
 /// Of `maxmemory` so much may wait to be freed while the freeing thread is given small values too.
 const UNFREED_SHARE: u64 = 100;
+
+/// Of `maxmemory` so much of what a snapshot has encoded is not evicted for.
+const SURPLUS_SHARE: u64 = 8;
 
 /// A whole server.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ pub struct Server {
     pub out_of_memory: bool,
     /// When to look again how much is in use.
     pub next_look: NextLook,
+    /// Who waits for memory that is on its way.
+    pub throttle: Throttle,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
 }
@@ -172,6 +178,7 @@ impl Server {
             guard: Guard::default(),
             out_of_memory: false,
             next_look: NextLook::default(),
+            throttle: Throttle::default(),
             pause_cron: false,
         };
         server.configure();
@@ -243,6 +250,15 @@ impl Server {
         let shared = &mut self.keyspace.shared;
         shared.access.set_record(record, fine, shared.clock_ms());
         shared.set_unfreed_max(self.maxmemory / UNFREED_SHARE);
+    }
+
+    /// Bytes of running snapshots beyond what may well wait to be written: what was encoded because it changed or
+    /// went. To evict more for them would only make them more. Without end they are not left out, for the disk
+    /// may be stuck.
+    pub fn snapshot_surplus(&self) -> u64 {
+        let surplus =
+            self.persist.snapshots.in_flight().saturating_sub(in_flight_max(self.maxmemory));
+        (surplus as u64).min(self.maxmemory / SURPLUS_SHARE)
     }
 
     /// Bytes of buffers that eviction itself fills, so that to count them would make it go on and on; they
