@@ -10,7 +10,7 @@ use crate::exec::aof_load::{self, Player};
 use crate::exec::primary::{self, sync};
 use crate::exec::turn::{self, Ended, Scratch};
 use crate::exec::{aof, call, clients, cron, load, reconfigure, save, scripting};
-use crate::exec::{shutdown, snapshot, table};
+use crate::exec::{shutdown, snapshot, table, throttle};
 use crate::keyspace::Reading;
 use crate::persist::aof::writer::Writer;
 use crate::persist::disk::Simulated;
@@ -238,6 +238,7 @@ impl InProcess {
     fn follow_up(&mut self) {
         let server = &mut self.server;
         drop(server.keyspace.shared.take_garbage());
+        throttle::release(server);
         primary::end_turn(server);
         for action in server.effects.take_actions() {
             match action {

@@ -7,6 +7,7 @@ mod pause;
 mod session;
 mod slab;
 mod subscriptions;
+mod throttle;
 mod tracking;
 mod transaction;
 mod wait;
@@ -19,6 +20,7 @@ pub use session::{
 };
 pub use slab::{ClientId, Clients};
 pub use subscriptions::{Subscriptions, Topic};
+pub use throttle::Throttle;
 pub use tracking::{PrefixSet, Redirect, Tracking, TrackingMode};
 pub use transaction::Transaction;
 pub use wait::{KeysWait, ReplicasWait, SyncWait, Wait};

@@ -121,6 +121,8 @@ pub struct Flags {
     pub capa_redirect: bool,
     /// Has input that waits for CLIENT PAUSE to end.
     pub paused: bool,
+    /// The command it has sent waits for memory, and so no more is read of it.
+    pub throttled: bool,
     /// A key it watched has changed: its EXEC will run nothing.
     pub watch_broken: bool,
     /// Inside EXEC: what would wait ends at once, as if its time were over.

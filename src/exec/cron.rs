@@ -7,7 +7,7 @@ use super::{
 use crate::client::{ClientId, Closing, Kind};
 use crate::config::MaxMemory;
 use crate::repl::Failover;
-use crate::server::Server;
+use crate::server::{NextLook, Server};
 
 /// Keys removed at their deadline before clients have their turn again.
 const EXPIRE_SLICE: usize = 256;
@@ -91,6 +91,7 @@ pub fn tick(s: &mut Server) {
     stats.rates.sample(now, totals);
     let used = (s.facts.figures.used_memory)();
     stats.peak_memory = stats.peak_memory.max(used);
+    s.next_look = NextLook::default();
     look_at_memory(s, now);
     aof::tick(s);
     link::tick(s);

@@ -6,17 +6,23 @@
 //! elsewhere, and count as gone from when they are evicted.
 
 use super::gate::Asked;
-use super::{evict_clients, guard, notable, settle, tracking};
+use super::{evict_clients, guard, notable, settle, throttle, tracking};
 use crate::client::ClientId;
 use crate::config::Choice;
 use crate::keyspace::{Event, Keeper, Wanted};
 use crate::resp::CmdError;
-use crate::server::Server;
+use crate::server::{NextLook, Server};
 use crate::spec::flag;
 use rand::Rng;
 
-/// Keys evicted before the time is looked at.
+/// Keys evicted before the time is looked at,
 const BETWEEN_LOOKS: usize = 8;
+/// and bytes of them.
+const BYTES_BETWEEN_LOOKS: u64 = 64 << 10;
+/// So many bytes may be allocated before it is looked again how much is in use,
+const STRIDE_MAX: u64 = 16 << 10;
+/// and no more than such a share of the limit. Where keys go, as much room is made at once.
+const STRIDE_SHARE: u64 = 4096;
 /// A slice takes so long for each step of `maxmemory-eviction-tenacity` up to 10,
 const STEP_NANOS: f64 = 50_000.0;
 const EVEN_STEPS: u32 = 10;
@@ -32,8 +38,10 @@ const SLICE_NANOS: u64 = 500_000;
 enum Room {
     /// There is some.
     Enough,
-    /// More is in use than may be, but it is becoming less.
+    /// More is in use than may be, and more can be evicted.
     Coming,
+    /// More is in use than may be; what would help is on its way, and evicting more would not.
+    Awaited,
     /// More is in use than may be, and nothing can be evicted.
     None,
 }
@@ -44,19 +52,36 @@ enum Room {
 /// There is no room, and the command may need some.
 #[inline]
 pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
-    if s.maxmemory == 0 || leaves_it_to_primary(s) {
+    if s.maxmemory == 0 {
+        return Ok(());
+    }
+    let db = s.clients.running(id).db;
+    let allocated = (s.facts.figures.allocated)();
+    if allocated < s.next_look.due && db == s.next_look.db {
+        return Ok(());
+    }
+    look(s, id, asked, NextLook { db, due: allocated })
+}
+
+/// Looks how much is in use, and makes room where that is too much. `next` has the count of allocated bytes as it is
+/// now.
+fn look(s: &mut Server, id: ClientId, asked: Asked<'_>, next: NextLook) -> Result<(), CmdError> {
+    if leaves_it_to_primary(s) {
         return Ok(());
     }
     guard::look_if_due(s);
     let (counted, limit) = (counted(s), s.memory_limit());
     if counted <= limit && !s.guard.is_critical() {
-        let db = s.clients.running(id).db;
-        s.keyspace.set_table_room(db, (limit - counted) as usize);
+        let room = limit - counted;
+        s.keyspace.set_table_room(next.db, room as usize);
+        s.next_look = NextLook { due: next.due + room.min(stride(limit)), ..next };
         if s.keyspace.shared.stats.over_since_us.is_some() || s.out_of_memory {
             has_room(s);
         }
+        follow_throttle(s);
         return Ok(());
     }
+    s.next_look = NextLook::default();
     if !evict_clients::before_keys(s, id) {
         return Err(OUT_OF_MEMORY);
     }
@@ -65,11 +90,24 @@ pub(super) fn gate(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(),
         return Ok(());
     }
     make_room(s, slice_nanos(s.config.maxmemory_eviction_tenacity));
+    follow_throttle(s);
     if s.out_of_memory { refuse(s, id, asked) } else { Ok(()) }
 }
 
+/// Bytes that may be allocated between two looks.
+fn stride(limit: u64) -> u64 {
+    (limit / STRIDE_SHARE).min(STRIDE_MAX)
+}
+
+/// Has those wait who would take memory, where that has to come first.
+fn follow_throttle(s: &mut Server) {
+    if !s.throttle.is_on() && throttle::is_crowded(s) {
+        s.throttle.set_on(true);
+    }
+}
+
 /// Whether this is a replica that holds what its primary sends, however much that is.
-fn leaves_it_to_primary(s: &Server) -> bool {
+pub(super) fn leaves_it_to_primary(s: &Server) -> bool {
     !s.repl.is_primary() && s.config.replica_ignore_maxmemory
 }
 
@@ -83,12 +121,16 @@ pub fn may_grow(s: &Server) -> bool {
 pub const OUT_OF_MEMORY: CmdError =
     CmdError::code("OOM command not allowed when used memory > 'maxmemory'.");
 
-/// Bytes in use that `maxmemory` is about: what is about to be freed is left out, and what goes away by
-/// itself when it is written.
+/// Bytes in use that keys are evicted for: what is about to be freed is left out, and what goes away by itself
+/// when it is written.
 pub fn counted(s: &Server) -> u64 {
-    let used = (s.facts.figures.used_memory)();
-    let not_counted = s.not_counted_for_eviction() + s.keyspace.shared.unfreed().bytes();
-    used.saturating_sub(not_counted)
+    let coming = s.keyspace.shared.unfreed().bytes() + s.snapshot_surplus();
+    taken(s).saturating_sub(coming)
+}
+
+/// Bytes in use that `maxmemory` is about.
+pub(super) fn taken(s: &Server) -> u64 {
+    (s.facts.figures.used_memory)().saturating_sub(s.not_counted_for_eviction())
 }
 
 fn is_enough(s: &Server) -> bool {
@@ -157,7 +199,7 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     let unfreed = s.keyspace.shared.unfreed();
     // What a database takes is not known until it is freed, so nothing is evicted in its place.
     if unfreed.has_database() || rests(s) {
-        return Room::Coming;
+        return Room::Awaited;
     }
     let policy = s.config.maxmemory_policy;
     let wanted = Wanted {
@@ -167,17 +209,21 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     };
     // What evicted keys took is added up. The allocator's figure would not do: it rises with what is told
     // of them to others.
-    let mut over = counted(s).saturating_sub(s.memory_limit());
-    if over == 0 {
+    let (counted, limit) = (counted(s), s.memory_limit());
+    if counted <= limit {
         return Room::Enough;
     }
+    let mut over = counted - limit + stride(limit);
     loop {
-        for _ in 0..BETWEEN_LOOKS {
+        let mut keys = 0;
+        let mut gone = 0;
+        while keys < BETWEEN_LOOKS && gone < BYTES_BETWEEN_LOOKS {
             match s.keyspace.evict(wanted, &mut || s.rng.next_u64()) {
                 None => return nothing_left(s, wanted),
                 Some(bytes) if bytes as u64 >= over => return Room::Enough,
-                Some(bytes) => over -= bytes as u64,
+                Some(bytes) => (over, gone) = (over - bytes as u64, gone + bytes as u64),
             }
+            keys += 1;
         }
         if s.timer.nanos(s.timer.now().wrapping_sub(began)) >= nanos {
             return Room::Coming;
@@ -185,12 +231,14 @@ fn evict(s: &mut Server, began: u64, nanos: u64) -> Room {
     }
 }
 
-/// Nothing can be evicted any more, but what was may still be about to be freed.
+/// Nothing can be evicted any more, but what was may still be about to be freed, and what a snapshot is yet to take
+/// may go after that.
 fn nothing_left(s: &Server, wanted: Wanted) -> Room {
     match () {
         () if counted(s) <= s.memory_limit() => Room::Enough,
+        () if s.keyspace.spares_for_snapshot() => Room::Awaited,
         () if wanted.choice != Choice::Nothing && !s.keyspace.shared.unfreed().is_empty() => {
-            Room::Coming
+            Room::Awaited
         }
         () => Room::None,
     }

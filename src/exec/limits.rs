@@ -1,6 +1,6 @@
 //! Bounds on what clients make the server hold, and output that goes to others than the caller.
 
-use super::evict_clients;
+use super::{evict_clients, guard};
 use crate::client::{ClientId, Closing, Kind};
 use crate::config::Config;
 use crate::config::special::OutputLimit;
@@ -84,6 +84,11 @@ pub fn check_output(s: &mut Server, id: ClientId) {
 /// have at most, or with which all clients hold more than `maxmemory-clients`; whether it was.
 pub fn query_too_long(s: &mut Server, id: ClientId, held: usize) -> bool {
     s.stats.largest_input = s.stats.largest_input.max(held);
+    if guard::refuses_input(s, held) {
+        s.clients.running(id).close(Closing::Now);
+        tracing::warn!("RAM is short: closing a client that has sent {held} bytes of a request");
+        return true;
+    }
     if held as u64 <= s.config.client_query_buffer_limit.min(Span::BUFFER_MAX as u64) {
         return !evict_clients::input_grew(s, id, held);
     }

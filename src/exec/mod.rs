@@ -33,5 +33,6 @@ pub mod settle;
 pub mod shutdown;
 pub mod snapshot;
 pub mod table;
+pub mod throttle;
 pub mod tracking;
 pub mod turn;

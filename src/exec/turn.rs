@@ -1,6 +1,6 @@
 //! One turn of a connection: parse what was read, fetch ahead what it will touch, run it.
 
-use super::{call, evict_clients, held, limits, pause, tracking};
+use super::{call, evict_clients, held, limits, pause, throttle, tracking};
 use crate::client::{ClientId, Closing, ReplyMode};
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser, ProtocolError, Span};
 use crate::server::Server;
@@ -271,7 +271,9 @@ fn run_quoted(s: &mut Server, id: ClientId, line: &[u8]) -> bool {
 /// Whether nothing holds the client's next command back.
 #[inline]
 fn may_run(s: &mut Server, id: ClientId, argv: &Argv<'_>, found: Option<CommandId>) -> bool {
-    pause::may_run(s, id, argv, found) && held::may_run(s, id, argv, found)
+    pause::may_run(s, id, argv, found)
+        && held::may_run(s, id, argv, found)
+        && throttle::may_run(s, id, argv, found)
 }
 
 /// Lays words out one behind the other, as an [`Argv`] wants them.

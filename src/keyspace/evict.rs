@@ -52,6 +52,8 @@ pub(super) struct Pool {
     candidates: Vec<Candidate>,
     /// What a new one must reach.
     bar: u64,
+    /// The latest key that was wanted and spared, for a snapshot is yet to take it.
+    spared: Option<(u32, Box<[u8]>)>,
 }
 
 impl Pool {
@@ -98,9 +100,13 @@ impl Pool {
 
 impl Keyspace {
     /// Removes the key that should go first; how many bytes it took, if there was one.
+    ///
+    /// A big value that a running snapshot is yet to take is spared: to encode it at once would hold everybody
+    /// up, and set nothing free. Where all others are gone the snapshot takes it next.
     pub fn evict(&mut self, wanted: Wanted, rng: &mut impl FnMut() -> u64) -> Option<usize> {
         let keys = self.total_keys();
         self.shared.set_turnover(keys);
+        self.pool.spared = None;
         let evicted = match wanted.choice {
             Choice::Nothing => None,
             Choice::Lru | Choice::Lrm | Choice::Lfu => self.evict_ranked(wanted, rng),
@@ -108,9 +114,19 @@ impl Keyspace {
             Choice::Ttl => self.evict_nearest(wanted, rng),
         };
         if evicted.is_some() {
+            self.pool.spared = None;
             self.shared.access.ticks_mut().key_evicted();
+        } else if let Some((db, key)) = &self.pool.spared
+            && let Some(snapshot) = self.shared.snapshot()
+        {
+            snapshot.hurry(*db, key);
         }
         evicted
+    }
+
+    /// Whether nothing could be evicted but for what a running snapshot is yet to take.
+    pub fn spares_for_snapshot(&self) -> bool {
+        self.pool.spared.is_some() && self.shared.has_snapshot()
     }
 
     /// Lets tables of database `db` grow only within so many bytes.
@@ -154,6 +170,11 @@ impl Keyspace {
     }
 
     fn evict_random(&mut self, wanted: Wanted, rng: &mut impl FnMut() -> u64) -> Option<usize> {
+        let found = (0..LOOKS).find_map(|_| self.evict_drawn(wanted, rng));
+        found.or_else(|| self.evict_first_volatile(wanted))
+    }
+
+    fn evict_drawn(&mut self, wanted: Wanted, rng: &mut impl FnMut() -> u64) -> Option<usize> {
         let db = self.draw_database(wanted, rng)?;
         let database = &self.dbs[db as usize];
         let mut chosen = None;
@@ -172,10 +193,7 @@ impl Keyspace {
         } else {
             chosen = database.dict.random(rng).map(|entry| database.dict.hash(entry.key()));
         }
-        match chosen {
-            Some(hash) => self.remove_where(db, hash, |entry| wanted.takes(entry)),
-            None => self.evict_first_volatile(wanted),
-        }
+        chosen.and_then(|hash| self.remove_where(db, hash, |entry| wanted.takes(entry)))
     }
 
     fn evict_nearest(&mut self, wanted: Wanted, rng: &mut impl FnMut() -> u64) -> Option<usize> {
@@ -199,10 +217,14 @@ impl Keyspace {
         }
     }
 
-    /// Removes any key with a deadline, which chance did not find: there are hardly any.
+    /// Removes any key that might go, which chance did not find: there are hardly any.
     fn evict_first_volatile(&mut self, wanted: Wanted) -> Option<usize> {
+        let snapshot = self.shared.snapshot_ref();
+        let may_go = |entry: &Entry| {
+            wanted.takes(entry) && !snapshot.is_some_and(|snapshot| snapshot.awaits(entry))
+        };
         let first = |(db, database): (u32, &Database)| {
-            let entry = database.dict.iter().find(|entry| wanted.takes(entry))?;
+            let entry = database.dict.iter().find(|entry| may_go(entry))?;
             Some((db, database.dict.hash(entry.key())))
         };
         let volatile = self.databases().filter(|(_, database)| wanted.in_database(database) > 0);
@@ -218,6 +240,11 @@ impl Keyspace {
     ) -> Option<usize> {
         let (Database { dict, deadlines }, shared) = self.parts(db);
         let slot = dict.occupied_where(hash, is_wanted)?;
+        if shared.snapshot_ref().is_some_and(|snapshot| snapshot.awaits(slot.get())) {
+            let key = slot.get().key().into();
+            self.pool.spared = Some((db, key));
+            return None;
+        }
         Some(Place { shared, deadlines, db, hash }.evict(slot))
     }
 

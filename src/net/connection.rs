@@ -130,7 +130,7 @@ impl Room {
         resumed: bool,
     ) -> Next {
         let session = self.server.clients.running(id);
-        if session.closing.is_some() {
+        if session.closing.is_some() || session.flags.throttled {
             return Next::Sleep;
         }
         let goes_on = session.may_go_on();

@@ -6,7 +6,7 @@ use super::{link, load, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot};
+use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot, throttle};
 use crate::persist::aof::writer::Report;
 use crate::persist::leftovers;
 use crate::resp::CmdError;
@@ -23,6 +23,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
+
+/// How often it is looked whether there is memory for those who wait.
+const ROOM_STEP: Duration = Duration::from_millis(1);
 
 /// What start-up hands to the loop.
 pub struct Startup {
@@ -83,6 +86,7 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(expire(door.clone()));
     tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(hand_over_log(door.clone()));
+    tokio::task::spawn_local(make_room(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
     door.enter(|s| {
         leftovers::remove(&*s.persist.disk, s.facts.pid, &s.config.dbfilename, &process_runs);
@@ -276,6 +280,16 @@ async fn hand_over_log(door: Door) {
     loop {
         door.bells().log.notified().await;
         door.enter_room(Room::hand_over_log);
+    }
+}
+
+/// Lets clients go on that wait for memory, once there is some.
+async fn make_room(door: Door) {
+    loop {
+        door.bells().memory.notified().await;
+        while door.enter(throttle::release) {
+            tokio::time::sleep(ROOM_STEP).await;
+        }
     }
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Bells {
     pub(super) expiry: Notify,
     /// There is something for the writer of the append-only file to do.
     pub(super) log: Notify,
+    /// Clients wait for memory.
+    pub(super) memory: Notify,
 }
 
 /// What comes to the loop from the server and its threads.
@@ -200,6 +202,9 @@ impl Room {
         }
         if std::mem::take(&mut self.server.keyspace.shared.nearer_deadline) {
             self.bells.expiry.notify_one();
+        }
+        if self.server.throttle.take_news() {
+            self.bells.memory.notify_one();
         }
         if self.server.effects.has_actions() {
             for action in self.server.effects.take_actions() {

@@ -6,19 +6,14 @@ use crate::effects::Action;
 use crate::exec::{save, snapshot};
 use crate::keyspace::Reading;
 use crate::persist::disk::Disk;
-use crate::persist::snapshot::{Destination, InFlight, Purpose, Target, Task, write};
+use crate::persist::snapshot::{
+    Destination, IN_FLIGHT_MAX, InFlight, Purpose, Target, Task, in_flight_max, write,
+};
 use crate::server::Server;
 use crate::stdx::alloc;
 use crate::stdx::os::priority;
 use std::time::{Duration, Instant};
 
-/// Bytes that wait for the thread before the loop reads no further: a slow disk is no reason to hold a
-/// copy of the data set.
-const IN_FLIGHT_MAX: usize = 8 << 20;
-/// The same where memory is short: at least so much,
-const IN_FLIGHT_LEAST: usize = 512 << 10;
-/// or such a share of `maxmemory`.
-const IN_FLIGHT_SHARE: u64 = 100;
 /// How long to wait for the thread then.
 const PATIENCE: Duration = Duration::from_millis(1);
 
@@ -81,14 +76,6 @@ async fn read(door: Door, number: u64, in_flight: InFlight) {
             Duration::ZERO => tokio::task::yield_now().await,
             rest => wait(&door, rest).await,
         }
-    }
-}
-
-/// Bytes that may wait for the thread.
-fn in_flight_max(maxmemory: u64) -> usize {
-    match usize::try_from(maxmemory / IN_FLIGHT_SHARE) {
-        Ok(share) if maxmemory > 0 => share.clamp(IN_FLIGHT_LEAST, IN_FLIGHT_MAX),
-        _ => IN_FLIGHT_MAX,
     }
 }
 

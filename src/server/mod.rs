@@ -8,13 +8,14 @@ mod views;
 pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
 pub use views::{ClientCtx, KeysCtx};
 
-use crate::client::{ClientId, Clients, Pause};
+use crate::client::{ClientId, Clients, Pause, Throttle};
 use crate::config::special::NotifyFlags;
 use crate::config::{Choice, Config, MaxMemory};
 use crate::effects::{Effects, EndHow, Feed};
 use crate::keyspace::{Keyspace, Lfu, Listener, Record};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
+use crate::persist::snapshot::in_flight_max;
 use crate::pubsub::Pubsub;
 use crate::repl::Repl;
 use crate::resp::Reply;
@@ -32,6 +33,9 @@ pub const REDIS_VERSION: &str = "7.2.4";
 
 /// Of `maxmemory` so much may wait to be freed while the freeing thread is given small values too.
 const UNFREED_SHARE: u64 = 100;
+
+/// Of `maxmemory` so much of what a snapshot has encoded is not evicted for.
+const SURPLUS_SHARE: u64 = 8;
 
 /// A whole server.
 #[derive(Debug)]
@@ -88,8 +92,22 @@ pub struct Server {
     pub guard: Guard,
     /// More than that is in use and nothing can be evicted, as of the command that came last.
     pub out_of_memory: bool,
+    /// When to look again how much is in use.
+    pub next_look: NextLook,
+    /// Who waits for memory that is on its way.
+    pub throttle: Throttle,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
+}
+
+/// When to look again how much memory is in use: once a command of another database comes, or once so much has
+/// been allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NextLook {
+    /// The database of the command before which it was looked last.
+    pub db: u32,
+    /// The count of allocated bytes from which on it is due.
+    pub due: u64,
 }
 
 /// An end of the process that waits.
@@ -159,6 +177,8 @@ impl Server {
             maxmemory: 0,
             guard: Guard::default(),
             out_of_memory: false,
+            next_look: NextLook::default(),
+            throttle: Throttle::default(),
             pause_cron: false,
         };
         server.configure();
@@ -202,6 +222,7 @@ impl Server {
 
     /// Makes the parts follow what is configured of memory, and how much of it there is.
     pub fn follow_memory(&mut self) {
+        self.next_look = NextLook::default();
         let figures = &self.facts.figures;
         let group = match self.config.maxmemory {
             MaxMemory::Bytes(0) => MemoryGroup { limit: 0, held: 0 },
@@ -231,12 +252,28 @@ impl Server {
         shared.set_unfreed_max(self.maxmemory / UNFREED_SHARE);
     }
 
+    /// Bytes of running snapshots beyond what may well wait to be written: what was encoded because it changed or
+    /// went. To evict more for them would only make them more. Without end they are not left out, for the disk
+    /// may be stuck.
+    pub fn snapshot_surplus(&self) -> u64 {
+        let surplus =
+            self.persist.snapshots.in_flight().saturating_sub(in_flight_max(self.maxmemory));
+        (surplus as u64).min(self.maxmemory / SURPLUS_SHARE)
+    }
+
     /// Bytes of buffers that eviction itself fills, so that to count them would make it go on and on; they
     /// empty by themselves.
     pub fn not_counted_for_eviction(&self) -> u64 {
-        let backlog = self.repl.backlog.memory() as u64;
-        let for_replicas = backlog.saturating_sub(self.config.repl_backlog_size);
-        self.persist.aof.behind() + for_replicas
+        self.persist.aof.behind() + self.stream_for_replicas()
+    }
+
+    /// Bytes of the stream of writes beyond what is kept of it anyway: it is there for replicas that are behind.
+    pub fn stream_for_replicas(&self) -> u64 {
+        if self.repl.replicas.is_empty() {
+            return 0;
+        }
+        let stream = self.repl.backlog.memory() as u64;
+        stream.saturating_sub(self.config.repl_backlog_size)
     }
 
     /// Whether a new session must authenticate.

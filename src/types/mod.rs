@@ -92,6 +92,14 @@ pub fn clock_seconds(now_ms: u64) -> u32 {
     (now_ms / 1000) as u32 & CLOCK_MASK
 }
 
+/// The value, if it is an integer that is kept as such.
+pub fn integer(entry: &Entry) -> Option<i64> {
+    match entry.value() {
+        ValueRef::Int(n) => Some(n),
+        ValueRef::Inline(_) | ValueRef::Other(_) => None,
+    }
+}
+
 /// A copy of an entry's value and deadline under another key.
 pub fn copy(entry: &Entry, key: &[u8]) -> Entry {
     let value = match entry.value() {

@@ -1,10 +1,12 @@
 //! OBJECT: a look at a value's inside.
 
 use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::config::{Choice, MaxMemory};
 use crate::resp::{Argv, CmdError};
 use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key};
 use crate::types;
+use std::ops::Range;
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -86,14 +88,24 @@ fn encoding(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     DONE
 }
 
-/// Values are never shared between keys, so the count is always one.
+/// Values are never shared between keys, so the count is one. Of integers that Redis has once for all keys,
+/// which take no memory of their own here either, it is the one that Redis tells of those.
 fn refcount(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
-    match c.db.inspect(&argv[2]) {
-        Some(_) => c.reply.int(1),
+    let ranks =
+        matches!(c.config.maxmemory_policy.choice(), Choice::Lru | Choice::Lrm | Choice::Lfu);
+    let shares = !ranks || c.config.maxmemory == MaxMemory::Bytes(0);
+    let is_shared =
+        |entry| shares && types::integer(entry).is_some_and(|n| SHARED_INTEGERS.contains(&n));
+    match c.db.inspect(&argv[2]).map(is_shared) {
+        Some(true) => c.reply.int(i32::MAX.into()),
+        Some(false) => c.reply.int(1),
         None => c.reply.null(),
     }
     DONE
 }
+
+/// The integers that Redis has once for all keys, unless the policy is about each key's use.
+const SHARED_INTEGERS: Range<i64> = 0..10_000;
 
 /// Whether the access clock counts uses, not seconds.
 fn counts_uses(c: &mut KeysCtx<'_>) -> bool {

@@ -121,7 +121,10 @@ fn memory_section(s: &Server, out: &mut Fields) {
     out.put("active_defrag_running", 0);
     let unfreed = s.keyspace.shared.unfreed();
     out.put("lazyfree_pending_objects", unfreed.len());
+    out.put("lazyfree_pending_bytes", unfreed.bytes());
     out.put("lazyfreed_objects", unfreed.freed());
+    out.put("mem_snapshot_buffers", s.persist.snapshots.in_flight());
+    out.put("throttled_commands", s.throttle.total());
 }
 
 fn persistence(s: &Server, out: &mut Fields) {

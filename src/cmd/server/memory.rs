@@ -128,7 +128,7 @@ pub(super) fn account(s: &Server) -> Memory {
     let used = (s.facts.figures.used_memory)();
     let clients = s.clients.memory();
     let stream = s.repl.backlog.memory() as u64;
-    let backlog = stream.min(s.config.repl_backlog_size);
+    let backlog = stream - s.stream_for_replicas();
     let databases = s.keyspace.databases().filter(|(_, db)| !db.is_empty());
     Memory::new(Breakdown {
         used,

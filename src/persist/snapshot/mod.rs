@@ -51,6 +51,22 @@ use std::sync::mpsc::Sender;
 /// Bytes of a part that is sent on.
 const PART: usize = 128 * 1024;
 
+/// Bytes that wait for the thread before the loop reads no further: a slow disk is no reason to hold a
+/// copy of the data set.
+pub const IN_FLIGHT_MAX: usize = 8 << 20;
+/// The same where memory is short: at least so much,
+const IN_FLIGHT_LEAST: usize = 512 << 10;
+/// or such a share of `maxmemory`.
+const IN_FLIGHT_SHARE: u64 = 100;
+
+/// Bytes that may wait for the thread. What changes before it is read is encoded all the same.
+pub fn in_flight_max(maxmemory: u64) -> usize {
+    match usize::try_from(maxmemory / IN_FLIGHT_SHARE) {
+        Ok(share) if maxmemory > 0 => share.clamp(IN_FLIGHT_LEAST, IN_FLIGHT_MAX),
+        _ => IN_FLIGHT_MAX,
+    }
+}
+
 /// What the thread that writes is sent.
 #[derive(Debug)]
 pub enum Part {
@@ -60,6 +76,17 @@ pub enum Part {
     Text(Bytes),
     /// All is there. A snapshot whose channel closes without this was given up.
     End,
+}
+
+impl Part {
+    /// Bytes it takes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Sections(bytes, places) => bytes.len() + size_of_val(&places[..]),
+            Self::Text(text) => text.len(),
+            Self::End => 0,
+        }
+    }
 }
 
 /// What the loop and the thread that writes know of each other.
@@ -347,7 +374,6 @@ impl Snapshot {
         }
         if let Piece::Text(text) = piece {
             self.send_lane();
-            self.in_flight.sent(text.len());
             self.send(Part::Text(text));
         }
         self.mark(entry);
@@ -372,11 +398,11 @@ impl Snapshot {
 
     fn send_sections(&mut self, bytes: Vec<u8>) {
         let places = std::mem::take(&mut self.lane.places);
-        self.in_flight.sent(bytes.len());
         self.send(Part::Sections(bytes, places));
     }
 
     fn send(&mut self, part: Part) {
+        self.in_flight.sent(part.size());
         // Whoever writes may have failed; the loop is told of that by other ways.
         if self.out.as_ref().is_some_and(|out| out.send(part).is_err()) {
             self.give_up();

@@ -78,6 +78,11 @@ impl Snapshots {
         std::mem::take(&mut self.tasks)
     }
 
+    /// Bytes that were encoded and are yet to be written.
+    pub fn in_flight(&self) -> usize {
+        self.current.iter().map(|current| current.in_flight.bytes()).sum()
+    }
+
     /// Whether one for this purpose is being taken or written.
     pub fn runs(&self, purpose: Purpose) -> bool {
         self.current.iter().any(|current| current.purpose == purpose)

@@ -180,14 +180,15 @@ impl<S: Sink> Output<S> {
     fn write_all(mut self, parts: &Receiver<Part>, in_flight: &InFlight) -> Result<u64, String> {
         let failed = |e: io::Error| format!("Write error saving DB on disk: {}", os_words(&e));
         loop {
-            let (part, size) = match parts.recv() {
-                Ok(Part::Sections(bytes, places)) => (self.sections(&bytes, &places), bytes.len()),
-                Ok(Part::Text(text)) => (self.text(&text), text.len()),
-                Ok(Part::End) => return self.finish().map_err(failed),
-                Err(_) => return Err(GIVEN_UP.to_owned()),
+            let Ok(part) = parts.recv() else { return Err(GIVEN_UP.to_owned()) };
+            let size = part.size();
+            let put = match part {
+                Part::Sections(bytes, places) => self.sections(&bytes, &places),
+                Part::Text(text) => self.text(&text),
+                Part::End => return self.finish().map_err(failed),
             };
             in_flight.written(size);
-            part.map_err(failed)?;
+            put.map_err(failed)?;
         }
     }
 
