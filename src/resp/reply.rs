@@ -311,9 +311,18 @@ impl<'a> Reply<'a> {
     #[inline]
     fn header(&mut self, kind: u8, n: i64) {
         let tail = self.out.tail();
-        if (0..10).contains(&n) {
-            tail.extend_from_slice(&[kind, b'0' + n as u8, b'\r', b'\n']);
-            return;
+        // Most heads have one or two digits.
+        match n {
+            0..10 => {
+                tail.extend_from_slice(&[kind, b'0' + n as u8, b'\r', b'\n']);
+                return;
+            }
+            10..100 => {
+                let (tens, ones) = (n as u8 / 10, n as u8 % 10);
+                tail.extend_from_slice(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']);
+                return;
+            }
+            _ => {}
         }
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(n).as_bytes();
@@ -323,5 +332,19 @@ impl<'a> Reply<'a> {
         line[digits.len() + 1] = b'\r';
         line[digits.len() + 2] = b'\n';
         tail.extend_from_slice(&line[..digits.len() + 3]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_tell_numbers_of_every_length() {
+        for n in [0, 9, 10, 42, 99, 100, 999, 1_000, usize::MAX >> 1] {
+            let mut out = Out::default();
+            Reply::new(&mut out, Resp::V2).array(n);
+            assert_eq!(out.copy_from(0), format!("*{n}\r\n").as_bytes());
+        }
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::reply::{Replies, Reply};
 use crate::run::{Absent, Driver};
 
-const REPLY_WAIT: Duration = Duration::from_secs(5);
-const START_WAIT: Duration = Duration::from_secs(20);
+const REPLY_WAIT: Duration = Duration::from_secs(120);
+const START_WAIT: Duration = Duration::from_secs(120);
 /// How long a connection must say nothing to be taken for silent.
 const QUIET: Duration = Duration::from_millis(50);
 

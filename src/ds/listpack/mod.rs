@@ -4,7 +4,8 @@
 //!
 //! # Layout
 //! All numbers are little endian but for the back length. What is behind the end is slack: the
-//! allocation is as large as the allocator would make it anyway.
+//! allocation is as large as the allocator would make it anyway, or larger if [`Listpack::append_with`]
+//! made it so.
 //! ```text
 //!  0         4        6
 //! +---------+--------+---------+---------+-----+------+-------+
@@ -54,6 +55,7 @@
 
 mod element;
 mod iter;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -67,6 +69,7 @@ use crate::stdx::num::{i64_len, parse_i64};
 
 use element::Element;
 pub use iter::Iter;
+pub use tail::Tail;
 
 /// Bytes before the first element.
 const HEAD: usize = 6;
@@ -132,6 +135,21 @@ impl Listpack {
         validate::elements(bytes)
     }
 
+    /// Bytes that any text so long takes as an element at most: as a string, for no integer takes more
+    /// than its text would.
+    #[must_use]
+    #[inline]
+    pub const fn size_max(len: usize) -> usize {
+        element::string_size(len)
+    }
+
+    /// Bytes that this integer takes as an element.
+    #[must_use]
+    #[inline]
+    pub const fn int_size(int: i64) -> usize {
+        element::int_size(int)
+    }
+
     /// Bytes that an element with this text takes.
     #[must_use]
     pub fn encoded_size(text: &[u8]) -> usize {
@@ -153,26 +171,22 @@ impl Listpack {
         self.insert(self.end(), &Element::int(int));
     }
 
-    /// Appends elements, for which the allocation grows once at most.
-    pub fn extend<'a>(&mut self, items: impl Iterator<Item = Item<'a>> + Clone) {
-        let room: usize = items.clone().map(Item::size_max).sum();
-        let mut at = self.end();
-        if at + room + 1 > self.bytes.len() {
-            self.reallocate(at + room + 1);
+    /// Appends the elements that `write` writes, which take at most `room` bytes together. Where the
+    /// allocation has no room for them it grows once, by a half at least: what is appended to again
+    /// and again is seldom moved.
+    ///
+    /// # Panics
+    /// If they take more.
+    #[inline]
+    pub fn append_with(&mut self, room: usize, write: impl FnOnce(&mut Tail<'_>)) {
+        let (end, count) = (self.end(), self.count());
+        if end + room + 1 > self.bytes.len() {
+            self.reallocate((end + room + 1).max(end + end / 2));
         }
-        let mut count = self.count();
-        for item in items {
-            let element = match item {
-                Item::Int(int) => Element::int(int),
-                Item::Bytes(text) => Element::new(text),
-            };
-            let size = element.size();
-            element.write(&mut self.bytes[at..at + size]);
-            at += size;
-            count = count.saturating_add(1);
-        }
-        self.bytes[at] = END;
-        self.set_head(at + 1, count);
+        let mut tail = Tail::new(&mut self.bytes[end..]);
+        write(&mut tail);
+        let (size, added) = tail.finish();
+        self.set_head(end + size, count.saturating_add(added));
     }
 
     /// Puts an element before all others.
@@ -200,8 +214,16 @@ impl Listpack {
     }
 
     /// Puts an integer in the place of the element at `at`: where it is.
+    #[inline]
     pub fn replace_int(&mut self, at: At, int: i64) -> At {
-        self.swap(at, &Element::int(int))
+        match (self.bytes[at.0], u8::try_from(int)) {
+            // Both are their lead byte, as counters mostly are.
+            (0..=0x7f, Ok(small @ 0..=0x7f)) => {
+                self.bytes[at.0] = small;
+                at
+            }
+            _ => self.swap(at, &Element::int(int)),
+        }
     }
 
     /// Takes the element at `at` out: where the one behind it is now, if there was one.
@@ -415,9 +437,13 @@ impl Listpack {
         self.set_count(self.count().saturating_add(1));
     }
 
+    #[inline]
     fn swap(&mut self, at: At, element: &Element<'_>) -> At {
-        self.splice(at.0, self.behind(at.0) - at.0, Some(element));
-        self.release();
+        let before = self.behind(at.0) - at.0;
+        self.splice(at.0, before, Some(element));
+        if element.size() < before {
+            self.release();
+        }
         at
     }
 
@@ -544,16 +570,6 @@ impl<'a> Item<'a> {
         match self {
             Self::Int(int) => i64_len(int),
             Self::Bytes(bytes) => bytes.len(),
-        }
-    }
-
-    /// Bytes that it takes at most as an element: those of a string, for no integer takes more than
-    /// its text would.
-    #[inline]
-    fn size_max(self) -> usize {
-        match self {
-            Self::Int(int) => Element::int(int).size(),
-            Self::Bytes(text) => element::string_size(text.len()),
         }
     }
 

@@ -26,6 +26,12 @@ fn borders() -> Vec<Vec<u8>> {
     texts
 }
 
+/// Those of the integers.
+fn border_ints() -> Vec<i64> {
+    let texts = borders();
+    texts.iter().filter_map(|text| parse_i64(text)).collect()
+}
+
 fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(any::<u8>(), 0..12),
@@ -459,17 +465,47 @@ proptest! {
 }
 
 #[test]
-fn extending_gives_the_bytes_of_pushing_one_by_one() {
-    let texts = borders();
+fn appending_together_gives_the_bytes_of_pushing_one_by_one() {
+    let (texts, ints) = (borders(), border_ints());
     let mut at_once = Listpack::new();
     at_once.push_back(b"first");
-    let items = texts.iter().map(|text| Item::Bytes(text));
-    at_once.extend(items.chain([Item::Int(7), Item::Int(i64::MIN)]));
+    let room = texts.iter().map(|text| Listpack::size_max(text.len())).sum::<usize>()
+        + ints.iter().map(|int| Listpack::int_size(*int)).sum::<usize>();
+    at_once.append_with(room, |tail| {
+        texts.iter().for_each(|text| tail.text(text));
+        ints.iter().for_each(|int| tail.int(*int));
+    });
     let mut model = vec![b"first".to_vec()];
     model.extend(texts);
-    model.extend([b"7".to_vec(), i64::MIN.to_string().into_bytes()]);
+    model.extend(ints.iter().map(|int| int.to_string().into_bytes()));
     check(&at_once, &model);
     assert_eq!(at_once, listpack_of(&model));
+}
+
+#[test]
+fn the_size_of_an_integer_is_told_exactly() {
+    for int in border_ints() {
+        assert_eq!(Listpack::int_size(int), Listpack::encoded_size(int.to_string().as_bytes()));
+    }
+}
+
+#[test]
+fn appending_together_again_and_again_seldom_reallocates() {
+    let mut pack = Listpack::new();
+    let mut moves = 0;
+    for int in 0..1_000 {
+        let before = pack.alloc_size();
+        pack.append_with(Listpack::int_size(int), |tail| tail.int(int));
+        moves += usize::from(pack.alloc_size() != before);
+    }
+    assert!(moves < 20, "{moves} reallocations");
+    assert_eq!(pack, listpack_of(&(0..1_000).map(|int: i64| int.to_string()).collect::<Vec<_>>()));
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn more_than_was_asked_room_for_is_not_appended() {
+    Listpack::new().append_with(2, |tail| tail.text(&[b'x'; 100]));
 }
 
 #[test]

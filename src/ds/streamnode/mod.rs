@@ -57,10 +57,13 @@ impl StreamNode {
     /// A node for an entry of these fields and values, by turns, which is then to be appended.
     pub fn new<'w>(words: impl ExactSizeIterator<Item = &'w [u8]> + Clone) -> Self {
         let mut pack = Listpack::new();
-        let fields = words.len() / 2;
-        let head = [0, 0, fields as i64].map(Item::Int);
-        let fields = words.step_by(2).map(Item::Bytes);
-        pack.extend(head.into_iter().chain(fields).chain([Item::Int(0)]));
+        let fields = words.clone().step_by(2);
+        let head = [0, 0, (words.len() / 2) as i64];
+        pack.append_with(room_for(&head, fields.clone()), |tail| {
+            tail.ints(&head);
+            fields.for_each(|field| tail.text(field));
+            tail.int(0);
+        });
         Self(pack)
     }
 
@@ -78,28 +81,44 @@ impl StreamNode {
         id: Id,
         words: impl ExactSizeIterator<Item = &'w [u8]> + Clone,
     ) {
-        let distance = [id.ms.wrapping_sub(master.ms), id.seq.wrapping_sub(master.seq)];
-        let [ms, seq] = distance.map(|half| Item::Int(half as i64));
+        let ms = id.ms.wrapping_sub(master.ms) as i64;
+        let seq = id.seq.wrapping_sub(master.seq) as i64;
+        let room = room_for(&[0, ms, seq, words.len() as i64], words.clone());
         if self.has_fields(words.clone()) {
-            let values = words.skip(1).step_by(2);
-            let back = Item::Int((HEAD + values.len()) as i64);
-            let head = [Item::Int(SAME_FIELDS), ms, seq].into_iter();
-            self.0.extend(head.chain(values.map(Item::Bytes)).chain([back]));
+            self.0.append_with(room, |tail| {
+                tail.ints(&[SAME_FIELDS, ms, seq]);
+                let mut words = words;
+                let mut elements = HEAD;
+                while let (Some(_), Some(value)) = (words.next(), words.next()) {
+                    tail.text(value);
+                    elements += 1;
+                }
+                tail.int(elements as i64);
+            });
         } else {
-            let back = Item::Int((HEAD + 1 + words.len()) as i64);
-            let fields = Item::Int((words.len() / 2) as i64);
-            let head = [Item::Int(0), ms, seq, fields].into_iter();
-            self.0.extend(head.chain(words.map(Item::Bytes)).chain([back]));
+            let elements = HEAD + 1 + words.len();
+            self.0.append_with(room, |tail| {
+                tail.ints(&[0, ms, seq, (words.len() / 2) as i64]);
+                words.for_each(|word| tail.text(word));
+                tail.int(elements as i64);
+            });
         }
         let live = self.live() as i64 + 1;
         self.0.replace_int(self.first(), live);
     }
 
     /// Whether the fields of these words are the master's.
-    fn has_fields<'w>(&self, words: impl ExactSizeIterator<Item = &'w [u8]>) -> bool {
+    fn has_fields<'w>(&self, mut words: impl ExactSizeIterator<Item = &'w [u8]>) -> bool {
         let (mut names, count) = self.names();
-        words.len() / 2 == count
-            && words.step_by(2).all(|field| names.next().is_some_and(|name| name.equals(field)))
+        if words.len() / 2 != count {
+            return false;
+        }
+        while let (Some(field), Some(_)) = (words.next(), words.next()) {
+            if !names.next().is_some_and(|name| name.equals(field)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Marks the entry at this place as deleted.
@@ -190,6 +209,13 @@ impl StreamNode {
         let count = int(elements.next().expect(SOUND)) as usize;
         (elements, count)
     }
+}
+
+/// Bytes that these integers, these texts and the last integer of an entry take at most.
+fn room_for<'w>(ints: &[i64], texts: impl ExactSizeIterator<Item = &'w [u8]>) -> usize {
+    let last = Listpack::int_size((HEAD + 1 + texts.len()) as i64);
+    let ints: usize = ints.iter().map(|int| Listpack::int_size(*int)).sum();
+    ints + last + texts.map(|text| Listpack::size_max(text.len())).sum::<usize>()
 }
 
 /// A number of the layout, however it is stored.
