@@ -306,7 +306,7 @@ fn prepare_memory(config: &Config) {
     if !started.join().unwrap_or(false) && wanted {
         tracing::warn!("The allocator cannot return memory on a thread of its own");
     }
-    if !alloc::quantum_is_8() {
+    if !(alloc::quantum_is_8() && alloc::classes_per_doubling() == 8) {
         tracing::warn!(
             "larder was built with a coarse allocator (cargo install reads no .cargo/config.toml): \
              it runs, but keys take more memory. Build it in its source directory."
@@ -330,6 +330,7 @@ fn facts(machine: &system::System, config_file: String, supervisor: Supervisor) 
         supervised: supervisor.name(),
         allocator: alloc::name(),
         allocator_quantum: if alloc::quantum_is_8() { 8 } else { 16 },
+        allocator_classes: alloc::classes_per_doubling(),
         monotonic_clock: Ticks::source(),
         figures: Figures {
             used_memory,

@@ -187,15 +187,26 @@ pub struct Query {
 impl Query {
     /// Bytes read and not done with.
     pub fn held(&self) -> usize {
-        let apart: usize = self.apart.iter().map(Bytes::len).sum();
         let receiving = self.receiving.as_ref().map_or(0, |(bytes, _)| bytes.len());
-        self.running.max(self.buf.len()) + apart + receiving
+        self.running.max(self.buf.len()) + self.apart_bytes() + receiving
     }
 
-    /// Bytes read and not parsed: of an argument that is received apart, the argument alone.
+    /// Bytes read and not parsed, for CLIENT LIST's `qbuf`: of an argument that is received apart, the
+    /// argument alone.
     pub fn unparsed(&self) -> usize {
-        let receiving = self.receiving.as_ref().map(|(bytes, _)| bytes.len());
-        receiving.unwrap_or_else(|| self.held())
+        match &self.receiving {
+            Some((bytes, _)) => bytes.len(),
+            None => self.running.max(self.buf.len()).saturating_sub(self.parser.parsed()),
+        }
+    }
+
+    /// Bytes of the arguments that are complete, of the command that is not or that has to wait.
+    fn arguments(&self) -> usize {
+        self.parser.arguments() + self.apart_bytes()
+    }
+
+    fn apart_bytes(&self) -> usize {
+        self.apart.iter().map(Bytes::len).sum()
     }
 }
 
@@ -404,6 +415,12 @@ impl Session {
         self.transaction.as_mut().and_then(Rc::get_mut)
     }
 
+    /// Bytes of the arguments kept for a command that is not complete or that waits, for CLIENT LIST's
+    /// `argv-mem`.
+    pub fn arguments(&self) -> usize {
+        self.query.arguments() + self.keys_wait().map_or(0, |wait| wait.request.bytes())
+    }
+
     /// Bytes of memory the session holds: itself, its input, its output, its names, what it queued,
     /// watches, tracks and is subscribed to.
     pub fn memory(&self) -> usize {
@@ -423,7 +440,7 @@ impl Session {
             + keys
             + self.query.buf.capacity()
             + self.query.receiving.as_ref().map_or(0, |(bytes, _)| bytes.capacity())
-            + self.query.apart.iter().map(Bytes::len).sum::<usize>()
+            + self.query.apart_bytes()
             + self.query.parser.memory()
             + self.out.memory()
             + names

@@ -104,6 +104,16 @@ impl Parser {
         self.spans.capacity() * size_of::<Span>()
     }
 
+    /// Bytes of the unfinished command that need not be looked at again.
+    pub fn parsed(&self) -> usize {
+        self.resume
+    }
+
+    /// Bytes of its arguments that are complete, without those received apart.
+    pub fn arguments(&self) -> usize {
+        self.spans.iter().map(|span| span.len as usize).sum()
+    }
+
     /// The long argument that is being received, if there is one: the offset of its first byte from
     /// the command's start, and its length. Its bytes, and the line end behind them, may be
     /// received into memory of their own; [`Parser::took_apart`] goes on behind it then.

@@ -23,6 +23,8 @@ pub struct Facts {
     pub allocator: String,
     /// Distance of the allocator's small size classes, bytes; 8 as larder means it to be built.
     pub allocator_quantum: u32,
+    /// Size classes of the allocator per doubling; 8 as well.
+    pub allocator_classes: usize,
     /// What durations are measured with, as INFO's `monotonic_clock` tells it.
     pub monotonic_clock: String,
     /// Figures that only the operating system has, read when INFO asks.

@@ -1,5 +1,12 @@
 //! The allocator: jemalloc as the global one, its figures and its switches.
 //!
+//! # Size classes
+//! jemalloc is built with eight size classes per doubling, where it has four as it comes: 72, 80, 88 and
+//! so on to 128, then 144, 160. What is rounded up to a class wastes half as much: an entry of 88 bytes
+//! takes 88, not 96. There is no option for it, so `.cargo/config.toml` has a header of ours included
+//! before each of its files, which changes the one constant that all of its tables are derived from.
+//! Without that everything still works, with larger classes; [`classes_per_doubling`] tells.
+//!
 //! # Alignment
 //! jemalloc is built with `lg_quantum=3`: size classes 8 bytes apart, so that a 24-byte entry takes
 //! 24 bytes. The price is that `malloc` then promises 8-byte alignment only. Whatever asks for more
@@ -112,6 +119,12 @@ unsafe fn empty_patiently(block: *mut u8, layout: Layout) {
 #[must_use]
 pub fn quantum_is_8() -> bool {
     good_size(24) == 24
+}
+
+/// How many size classes there are between a power of two and the next; 8, as the build setting asks.
+#[must_use]
+pub fn classes_per_doubling() -> usize {
+    (129..=256).filter(|size| good_size(*size) == *size).count()
 }
 
 /// Bytes that an allocation of `size` bytes really takes; 0 for 0.
@@ -635,6 +648,15 @@ mod tests {
         assert!(quantum_is_8(), "JEMALLOC_SYS_WITH_LG_QUANTUM=3 was not set");
         assert_eq!(good_size(0), 0);
         assert_eq!(good_size(33), 40);
+    }
+
+    #[test]
+    fn there_are_eight_classes_per_doubling_as_built() {
+        assert_eq!(
+            classes_per_doubling(),
+            8,
+            "jemalloc was built without .cargo/jemalloc: cargo clean -p tikv-jemalloc-sys"
+        );
     }
 
     #[test]

@@ -72,6 +72,29 @@ fn client_kill_ends_an_idle_client() {
     assert_eq!(client.ask(&format!("CLIENT KILL ID {id}")), "0");
 }
 
+/// The arguments that are complete are told apart from the input that was not parsed.
+#[test]
+fn client_list_tells_what_of_a_command_has_come() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    let mut shows = |input: &[u8], fields: &str| {
+        let mut sender = server.connect();
+        let id = sender.ask("CLIENT ID");
+        sender.send(input);
+        eventually(fields, || {
+            let line = client.ask(&format!("CLIENT LIST ID {id}"));
+            fields.split(' ').all(|field| line.split(' ').any(|shown| shown == field))
+        });
+    };
+    shows(b"*3\r\n$3\r\nSET\r\n$4\r\nname\r\n$9\r\nval", "qbuf=3 argv-mem=7");
+    shows(b"*3\r\n$3\r\nSET\r\n", "qbuf=0 argv-mem=3");
+    let first = [b"*3\r\n$3\r\nSET\r\n$70000\r\n", &[b'x'; 70_000][..], b"\r\n"].concat();
+    shows(&first, "qbuf=0 argv-mem=70003");
+    let second = [&first, b"$80000\r\n".as_slice(), &[b'y'; 1000]].concat();
+    shows(&second, "qbuf=1000 argv-mem=70003");
+    shows(b"BLPOP nothing 0\r\nPING\r\nPI", "qbuf=8 argv-mem=13 cmd=blpop");
+}
+
 #[test]
 fn a_client_that_kills_itself_gets_the_answer() {
     let server = start(&[]);

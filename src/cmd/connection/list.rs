@@ -300,7 +300,7 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
     );
     let _ = write!(
         line,
-        " sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} \
+        " sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} \
          rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={events} cmd={command} \
          user=default redir={} resp={} lib-name={} lib-ver={} watch={} capa={} tot-net-in={} \
          tot-net-out={} tot-cmds={}",
@@ -310,6 +310,7 @@ pub(super) fn describe(s: &Server, id: ClientId) -> String {
         c.transaction.as_ref().map_or(-1, |t| t.len() as i64),
         c.query.unparsed(),
         c.query.buf.capacity() - c.query.buf.len(),
+        c.arguments(),
         c.transaction.as_ref().map_or(0, |t| t.memory()),
         c.out.tail_capacity(),
         c.out.tail_capacity(),

@@ -118,6 +118,7 @@ fn memory_section(s: &Server, out: &mut Fields) {
     account.ratios_info(out);
     out.put("mem_allocator", &s.facts.allocator);
     out.put("allocator_quantum", s.facts.allocator_quantum);
+    out.put("allocator_classes_per_doubling", s.facts.allocator_classes);
     out.put("active_defrag_running", 0);
     let unfreed = s.keyspace.shared.unfreed();
     out.put("lazyfree_pending_objects", unfreed.len());

@@ -217,16 +217,16 @@ pub(super) const fn inline_prefix(len: usize) -> usize {
 }
 
 /// The allocator's size class for `n` bytes: what such a request really takes from jemalloc built
-/// with a quantum of 8. Multiples of 8 up to 64, then four classes per doubling.
+/// as `.cargo/config.toml` has it. Multiples of 8 up to 128, then eight classes per doubling.
 ///
 /// # Panics
 /// If the class is larger than a `usize` can say.
 #[inline]
 pub const fn size_class(n: usize) -> usize {
-    if n <= 64 {
+    if n <= 128 {
         return if n == 0 { ALIGN } else { (n + ALIGN - 1) & !(ALIGN - 1) };
     }
-    let step = 1 << ((n - 1).ilog2() - 2);
+    let step = 1 << ((n - 1).ilog2() - 3);
     match n.checked_next_multiple_of(step) {
         Some(class) => class,
         None => panic!("allocation size overflow"),

@@ -380,16 +380,29 @@ fn a_change_within_the_size_class_stays_in_place() {
 }
 
 #[test]
-fn size_classes_are_multiples_of_the_quantum_and_then_four_per_doubling() {
-    let classes = [
-        8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512,
-        640, 768, 896, 1024, 1280,
-    ];
-    for n in 0..=1280 {
-        let class = *classes.iter().find(|&&class| class >= n).expect("1280 is the last");
+fn size_classes_are_multiples_of_the_quantum_and_then_eight_per_doubling() {
+    let by = |step, from: usize, to| (from..=to).step_by(step);
+    let classes =
+        by(8, 8, 128).chain(by(16, 144, 256)).chain(by(32, 288, 512)).chain(by(64, 576, 1024));
+    let classes: Vec<_> = classes.collect();
+    for n in 0..=1024 {
+        let class = *classes.iter().find(|&&class| class >= n).expect("1024 is the last");
         assert_eq!(size_class(n), class, "{n} bytes");
     }
-    assert_eq!(size_class((1 << 40) + 1), (1 << 40) + (1 << 38));
+    assert_eq!(size_class((1 << 40) + 1), (1 << 40) + (1 << 37));
+}
+
+#[cfg(not(miri))]
+#[test]
+fn size_classes_are_those_of_the_allocator_as_built() {
+    use crate::stdx::alloc::good_size;
+    for n in 1..=32 << 10 {
+        assert_eq!(size_class(n), good_size(n), "{n} bytes");
+    }
+    // Above, the allocator rounds up to whole pages only.
+    for n in [(32 << 10) + 1, 100_000, (1 << 30) + 1] {
+        assert_eq!(size_class(n), good_size(size_class(n)), "{n} bytes");
+    }
 }
 
 #[test]

@@ -13,10 +13,10 @@
 //! class  of a block: its size class
 //! mark   of a block: for whoever owns it
 //! ```
-//! Size classes are numbered by size, in units of eight bytes: number `c` is of `c` units up to 8, and of
-//! `(4 + c % 4) << (c / 4 - 1)` from 4 on. A listpack of 104 bytes whose owner marked it with 3 is a
-//! block of 112 bytes, 14 units, class 11; at address 0x7f12_3456_7890 its word is
-//! `31 0b 7f 12 34 56 78 90`, the highest byte first.
+//! Size classes are numbered by size, in units of eight bytes: number `c` is of `c` units up to 16, and of
+//! `(8 + c % 8) << (c / 8 - 1)` from 8 on; the last is of 120 GiB. A listpack of 200 bytes whose owner
+//! marked it with 3 is a block of 208 bytes, 26 units, class 21; at address 0x7f12_3456_7890 its word
+//! is `31 15 7f 12 34 56 78 90`, the highest byte first.
 //!
 //! # Costs
 //! An address is one `and` away, a block's length a few operations on the same register: neither reads

@@ -71,15 +71,17 @@ fn with_bits(pointer: NonNull<u8>, bits: usize) -> NonNull<u8> {
 #[inline(always)]
 const fn class_of(size: usize) -> usize {
     let units = size / ALIGN;
-    let shift = units.ilog2().saturating_sub(2);
-    ((shift as usize) << 2) + (units >> shift)
+    let shift = units.ilog2().saturating_sub(3);
+    let class = ((shift as usize) << 3) + (units >> shift);
+    assert!(class <= CLASS_MASK, "a block has at most 120 GiB");
+    class
 }
 
 /// The size of the class of this number.
 #[inline(always)]
 const fn size_of_class(class: usize) -> usize {
-    let shift = (class >> 2).saturating_sub(1);
-    ((class - (shift << 2)) << shift) * ALIGN
+    let shift = (class >> 3).saturating_sub(1);
+    ((class - (shift << 3)) << shift) * ALIGN
 }
 
 /// Bytes in one allocation, as many as a size class has.
