@@ -361,7 +361,11 @@ impl Caller for ServerCaller<'_> {
     }
 
     fn may_call(&mut self, argv: &Argv<'_>) -> Option<bool> {
-        call::find(&self.s.commands, argv).ok().map(|_| true)
+        match call::find(&self.s.commands, argv) {
+            // A container alone names a command too, though none that runs.
+            Ok(_) | Err(CmdError::Arity(_)) => Some(true),
+            Err(_) => None,
+        }
     }
 
     fn poll(&mut self) -> Turn {
