@@ -339,6 +339,16 @@ const DIFFERENCES: &[Difference] = &[
     Difference { command: "sort", lines: SORT_RENAMED, reason: "7.2 renamed the arguments" },
     Difference { command: "sort_ro", lines: SORT_RENAMED, reason: "7.2 renamed the arguments" },
     Difference {
+        command: "wait",
+        lines: &[
+            "+acl @blocking @connection @slow",
+            "+flags blocking",
+            "-acl @connection @slow",
+            "-flags noscript",
+        ],
+        reason: "7.2 lets scripts call it, which answers at once",
+    },
+    Difference {
         command: "blpop",
         lines: &["+flags blocking write", "-flags blocking noscript write"],
         reason: "7.2 lets scripts call it, which answers at once",

@@ -61,7 +61,7 @@ pub(super) static COMMANDS: &[Command] = &[
             group: Group::Generic,
             complexity: "O(1)",
             arity: 3,
-            flags: flag::NOSCRIPT,
+            flags: flag::BLOCKING,
             acl: acl::CONNECTION,
             args: &[arg::integer("numreplicas"), arg::integer("timeout")],
             tips: &["request_policy:all_shards", "response_policy:agg_min"],
