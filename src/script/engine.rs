@@ -63,6 +63,9 @@ pub struct Failure {
 pub struct Interpreter {
     state: State,
     handler: Kept,
+    /// The names of the globals that every script is given anew.
+    keys_name: Kept,
+    args_name: Kept,
     /// What a library finds for its globals while it is loaded.
     loading: Option<Kept>,
     /// Arguments of what is prepared.
@@ -96,11 +99,17 @@ impl Interpreter {
     fn new(seed: u32, prepare: Function) -> Self {
         let engine = Engine { random: Cell::new(random::seeded(seed)), ..Engine::default() };
         let state = State::new(Host::new(MEMORY_MAX, engine), prepare);
-        let handler = state.with(|lua| {
+        let (handler, keys_name, args_name) = state.with(|lua| {
             lua.push_function(handle_error);
-            lua.keep()
+            let handler = lua.keep();
+            let [keys_name, args_name] = [b"KEYS", b"ARGV"].map(|name| {
+                lua.push(name);
+                lua.keep()
+            });
+            (handler, keys_name, args_name)
         });
-        Self { state, handler, loading: None, arguments: 0, ended: Ended::Well }
+        let ended = Ended::Well;
+        Self { state, handler, keys_name, args_name, loading: None, arguments: 0, ended }
     }
 
     /// Compiles source.
@@ -135,15 +144,17 @@ impl Interpreter {
         args: impl ExactSizeIterator<Item = &'a [u8]>,
     ) {
         self.begin(0);
-        let handler = &self.handler;
+        let Self { handler, keys_name, args_name, .. } = &*self;
         self.state.with(|lua| {
             lua.push_kept(handler);
             lua.push_kept(&code.0);
             lua.push_globals();
+            lua.push_kept(keys_name);
             push_strings(lua, keys);
-            lua.set_field(-2, b"KEYS");
+            lua.raw_set(-3);
+            lua.push_kept(args_name);
             push_strings(lua, args);
-            lua.set_field(-2, b"ARGV");
+            lua.raw_set(-3);
             lua.pop(1);
         });
     }
