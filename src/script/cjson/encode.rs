@@ -1,10 +1,8 @@
 //! Writing JSON.
 
-use super::{Invalid, Settings};
+use super::{Invalid, KEPT, Settings};
 use crate::script::raw::{Done, Kind, Lua, Outcome, Raised};
 
-/// Bytes for which room is kept from call to call.
-const KEPT: usize = 64 * 1024;
 /// Below this every digit of an integer is written whatever the precision of 14 says.
 const WHOLE: f64 = 1e14;
 
