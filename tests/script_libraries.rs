@@ -19,6 +19,10 @@ impl Caller for Nobody {
         None
     }
 
+    fn is_due(&mut self) -> bool {
+        false
+    }
+
     fn poll(&mut self) -> Turn {
         Turn::GoOn
     }

@@ -106,18 +106,22 @@ fn raise(lua: Lua, words: &str) -> Outcome {
 }
 
 fn call(lua: Lua) -> Outcome {
-    if run(lua) { Ok(Done::Values(1)) } else { Err(Raised::Value) }
+    if run(lua)? { Ok(Done::Values(1)) } else { Err(Raised::Value) }
 }
 
 fn pcall(lua: Lua) -> Outcome {
-    run(lua);
+    run(lua)?;
     Ok(Done::Values(1))
 }
 
 /// Runs the command that the arguments are, and pushes its reply; false if that is an error.
-fn run(lua: Lua) -> bool {
+///
+/// # Errors
+/// The script is to end.
+fn run(lua: Lua) -> Result<bool, Raised> {
     let engine = &lua.host().engine;
     let mut args = engine.args.take();
+    let mut due = false;
     let well = match args.take_from(lua) {
         Err(words) => {
             push_error(lua, format!("ERR {words}").as_bytes());
@@ -128,21 +132,33 @@ fn run(lua: Lua) -> bool {
             lua.set_top(0);
             let how = How { resp: engine.resp.get(), targets: engine.targets.get() };
             let argv = Argv::new(&args.bytes, &args.spans);
-            lua.with_caller(|caller| match caller.call(&argv, how) {
-                Ok(reply) => convert::push_reply(lua, reply),
-                Err(words) => {
-                    push_error(lua, words.as_bytes());
-                    // It was counted when it was refused.
-                    lua.push_bool(true);
-                    lua.set_field(-2, convert::COUNTED);
-                    false
-                }
+            lua.with_caller(|caller| {
+                let well = push_answer(lua, caller.call(&argv, how));
+                due = caller.is_due();
+                well
             })
         }
     };
     args.bytes.shrink_to(ARGS_KEPT);
     engine.args.set(args);
-    well
+    if due {
+        lua.look()?;
+    }
+    Ok(well)
+}
+
+/// Pushes what a command answered, or why it did not run; false if it is an error.
+fn push_answer(lua: Lua, answer: Result<&[u8], String>) -> bool {
+    match answer {
+        Ok(reply) => convert::push_reply(lua, reply),
+        Err(words) => {
+            push_error(lua, words.as_bytes());
+            // It was counted when it was refused.
+            lua.push_bool(true);
+            lua.set_field(-2, convert::COUNTED);
+            false
+        }
+    }
 }
 
 impl Args {

@@ -26,6 +26,7 @@ pub(super) fn encode(lua: Lua) -> Outcome {
 
 /// Writes the topmost value, and leaves it.
 fn value(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Result<(), Raised> {
+    lua.step()?;
     check_memory(lua, out)?;
     match lua.kind(-1) {
         Kind::String => string(lua, out, -1)?,
