@@ -138,6 +138,17 @@ fn a_coroutine_that_was_made_while_nobody_watched_is_killed_as_well() {
 }
 
 #[test]
+fn a_reply_that_would_not_end_is_refused() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    let script = "local n, t = {}, {} for i = 1, 1000 do n[i] = false end \
+                  for i = 1, 60 do t = {t, t, unpack(n)} end return t";
+    client.send(encode(&[b"EVAL", script.as_bytes(), b"0"]));
+    assert_eq!(client.read(), "-ERR the reply of the script is too large");
+    assert_eq!(client.ask("PING"), "PONG");
+}
+
+#[test]
 fn a_script_in_a_transaction_is_killed_and_what_follows_runs() {
     let server = server();
     let (mut runs, mut other) = (server.connect(), server.connect());

@@ -58,6 +58,11 @@ impl Host {
         }
     }
 
+    /// Bytes that Lua code may make the state.
+    pub(in crate::script) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes that the state may grow by before allocations are refused.
     pub(in crate::script) fn room(&self) -> usize {
         self.limit.saturating_sub(self.used.get())
