@@ -19,6 +19,10 @@ impl Caller for Nobody {
         None
     }
 
+    fn is_due(&mut self) -> bool {
+        false
+    }
+
     fn poll(&mut self) -> Turn {
         Turn::GoOn
     }
@@ -349,6 +353,33 @@ fn small_tables_inside_tables_are_counted_when_they_are_read() {
     check_out_of_memory(
         "local inner = '[' .. ('[],'):rep(900) .. '1]' return #cjson.decode('[' .. (inner .. ','):rep(20000) .. '1]')",
     );
+}
+
+/// A script's reply goes as deep as Lua's stack, whatever there is of the thread's own.
+#[track_caller]
+fn check_cut(script: &str, level: &[u8], least: usize) {
+    let reply = run(script, &[]).unwrap();
+    let levels = reply.chunks(level.len()).take_while(|chunk| *chunk == level).count();
+    assert!(levels >= least, "{script}: {levels}");
+    let cut: &[u8] = b"-ERR reached lua stack limit\r\n";
+    let rest = &reply[levels * level.len()..];
+    assert!(rest.windows(cut.len()).any(|window| window == cut), "{script}: {levels}");
+}
+
+#[test]
+fn a_table_that_holds_itself_is_cut_where_the_stack_ends() {
+    let work = || {
+        check_cut("local t = {} t[1] = t return t", b"*1\r\n", 7990);
+        check_cut("local t = {} for i = 1, 100000 do t = {t} end return t", b"*1\r\n", 7990);
+        let map =
+            "redis.setresp(3) local t = {} for i = 1, 100000 do t = {map = {[1] = t}} end return t";
+        check_cut(map, b"*2\r\n:1\r\n", 2600);
+        let set =
+            "redis.setresp(3) local t = {} for i = 1, 100000 do t = {set = {[t] = 1}} end return t";
+        check_cut(set, b"*1\r\n", 3900);
+    };
+    let thread = std::thread::Builder::new().stack_size(512 << 10);
+    thread.spawn(work).unwrap().join().unwrap();
 }
 
 #[test]

@@ -27,6 +27,9 @@ const KILLED: &str = "Script killed by user with SCRIPT KILL...";
 /// What ends a script that wrote nothing, when the process is to end.
 const SHUT_DOWN: &str = "Script killed because the server is shutting down.";
 
+/// How long the commands of a script may take together before others may have their turn.
+const POLL_NANOS: u64 = 10_000_000;
+
 /// What is to run.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -148,6 +151,7 @@ pub(super) fn run(
         deny_blocking: true,
     };
     let watched = s.config.busy_reply_threshold > 0;
+    let began = s.timer.now();
     s.scripting.running = Some(Running {
         client: id,
         read_only: job.read_only || job.flags.has(flags::NO_WRITES),
@@ -159,7 +163,8 @@ pub(super) fn run(
         killed: false,
         slow: false,
         may_suspend,
-        began: s.timer.now(),
+        began,
+        polled: began,
         now_us: s.keyspace.shared.now_us,
     });
     stage.swap(s.clients.running(id));
@@ -361,19 +366,31 @@ impl Caller for ServerCaller<'_> {
     }
 
     fn may_call(&mut self, argv: &Argv<'_>) -> Option<bool> {
-        call::find(&self.s.commands, argv).ok().map(|_| true)
+        match call::find(&self.s.commands, argv) {
+            // A container alone names a command too, though none that runs.
+            Ok(_) | Err(CmdError::Arity(_)) => Some(true),
+            Err(_) => None,
+        }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let s = &*self.s;
+        let polled = s.scripting.running.as_ref().map_or(s.last_tick, |running| running.polled);
+        s.timer.nanos(s.last_tick.saturating_sub(polled)) >= POLL_NANOS
     }
 
     fn poll(&mut self) -> Turn {
         let s = &mut *self.s;
         let Some(running) = &mut s.scripting.running else { return Turn::GoOn };
+        let now = s.timer.now();
+        running.polled = now;
         if running.killed {
             return Turn::End(KILLED);
         }
         if s.signalled.is_some() && !running.wrote {
             return Turn::End(SHUT_DOWN);
         }
-        let nanos = s.timer.nanos(s.timer.now().wrapping_sub(running.began));
+        let nanos = s.timer.nanos(now.wrapping_sub(running.began));
         if nanos / 1_000_000 < s.config.busy_reply_threshold {
             return Turn::GoOn;
         }
@@ -487,6 +504,10 @@ impl Caller for LoadCaller<'_> {
 
     fn may_call(&mut self, _: &Argv<'_>) -> Option<bool> {
         None
+    }
+
+    fn is_due(&mut self) -> bool {
+        false
     }
 
     fn poll(&mut self) -> Turn {

@@ -106,49 +106,64 @@ fn raise(lua: Lua, words: &str) -> Outcome {
 }
 
 fn call(lua: Lua) -> Outcome {
-    if run(lua) { Ok(Done::Values(1)) } else { Err(Raised::Value) }
+    if run(lua)? { Ok(Done::Values(1)) } else { Err(Raised::Value) }
 }
 
 fn pcall(lua: Lua) -> Outcome {
-    run(lua);
+    run(lua)?;
     Ok(Done::Values(1))
 }
 
 /// Runs the command that the arguments are, and pushes its reply; false if that is an error.
-fn run(lua: Lua) -> bool {
+///
+/// # Errors
+/// The script is to end.
+fn run(lua: Lua) -> Result<bool, Raised> {
     let engine = &lua.host().engine;
     let mut args = engine.args.take();
-    let well =
-        match args.take_from(lua, "Lua redis lib command arguments must be strings or integers") {
-            Err(words) => {
-                push_error(lua, format!("ERR {words}").as_bytes());
-                false
-            }
-            Ok(()) => {
-                // As many as there may have been take the room of the reply.
-                lua.set_top(0);
-                let how = How { resp: engine.resp.get(), targets: engine.targets.get() };
-                let argv = Argv::new(&args.bytes, &args.spans);
-                lua.with_caller(|caller| match caller.call(&argv, how) {
-                    Ok(reply) => convert::push_reply(lua, reply),
-                    Err(words) => {
-                        push_error(lua, words.as_bytes());
-                        // It was counted when it was refused.
-                        lua.push_bool(true);
-                        lua.set_field(-2, convert::COUNTED);
-                        false
-                    }
-                })
-            }
-        };
+    let mut due = false;
+    let well = match args.take_from(lua) {
+        Err(words) => {
+            push_error(lua, format!("ERR {words}").as_bytes());
+            false
+        }
+        Ok(()) => {
+            // As many as there may have been take the room of the reply.
+            lua.set_top(0);
+            let how = How { resp: engine.resp.get(), targets: engine.targets.get() };
+            let argv = Argv::new(&args.bytes, &args.spans);
+            lua.with_caller(|caller| {
+                let well = push_answer(lua, caller.call(&argv, how));
+                due = caller.is_due();
+                well
+            })
+        }
+    };
     args.bytes.shrink_to(ARGS_KEPT);
     engine.args.set(args);
-    well
+    if due {
+        lua.look()?;
+    }
+    Ok(well)
+}
+
+/// Pushes what a command answered, or why it did not run; false if it is an error.
+fn push_answer(lua: Lua, answer: Result<&[u8], String>) -> bool {
+    match answer {
+        Ok(reply) => convert::push_reply(lua, reply),
+        Err(words) => {
+            push_error(lua, words.as_bytes());
+            // It was counted when it was refused.
+            lua.push_bool(true);
+            lua.set_field(-2, convert::COUNTED);
+            false
+        }
+    }
 }
 
 impl Args {
     /// Takes all arguments of the running function.
-    fn take_from(&mut self, lua: Lua, otherwise: &'static str) -> Result<(), &'static str> {
+    fn take_from(&mut self, lua: Lua) -> Result<(), &'static str> {
         let count = lua.top();
         if count == 0 {
             return Err("Please specify at least one argument for this redis lib call");
@@ -164,7 +179,7 @@ impl Args {
                 Kind::Number => {
                     push_number(&mut self.bytes, lua.number(n as isize).unwrap_or_default())
                 }
-                _ => return Err(otherwise),
+                _ => return Err("Lua redis lib command arguments must be strings or integers"),
             }
             if self.bytes.len() > Span::BUFFER_MAX {
                 return Err("Arguments are too long");
@@ -291,9 +306,7 @@ fn debug(_: Lua) -> Outcome {
 fn acl_check_cmd(lua: Lua) -> Outcome {
     let engine = &lua.host().engine;
     let mut args = engine.args.take();
-    let taken = args
-        .take_from(lua, "redis.acl_check_cmd() require a command arguments as strings or integers");
-    let answer = taken.map(|()| {
+    let answer = args.take_from(lua).map(|()| {
         let argv = Argv::new(&args.bytes, &args.spans);
         lua.with_caller(|caller| caller.may_call(&argv))
     });

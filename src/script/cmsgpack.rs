@@ -46,6 +46,7 @@ fn encode(lua: Lua, out: &mut Vec<u8>, depth: usize) -> Result<(), Raised> {
     if !lua.ensure(6) {
         return Err(lua.fail("stack overflow (in function mp_check)"));
     }
+    lua.step()?;
     if out.len() > lua.host().room() {
         return Err(lua.fail("not enough memory"));
     }

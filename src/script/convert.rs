@@ -20,6 +20,9 @@ use std::borrow::Cow;
 /// The field of an error that statistics know of already.
 pub(super) const COUNTED: &[u8] = b"ignore_error_stats_update";
 
+/// Bytes of a string up to which memory is looked at only now and then.
+const SMALL: usize = 4096;
+
 /// Pushes a reply; false if it is an error.
 pub(super) fn push_reply(lua: Lua, reply: &[u8]) -> bool {
     let mut reader = Reader { rest: reply, values: 0, full: false };
@@ -71,7 +74,7 @@ impl<'a> Reader<'a> {
         let Some((kind, text)) = line.split_first() else { return lua.push_nil() };
         match kind {
             b'$' => match length(text) {
-                Some(len) => lua.push(self.take(len)),
+                Some(len) => self.push_string(lua, len),
                 None => lua.push_bool(false),
             },
             b':' => lua.push_number(parse_i64(text).unwrap_or_default() as f64),
@@ -100,6 +103,14 @@ impl<'a> Reader<'a> {
             b'|' => self.skip_attribute(lua, text),
             _ => lua.push_nil(),
         }
+    }
+
+    fn push_string(&mut self, lua: Lua, len: usize) {
+        self.full |= len > SMALL && lua.host().room() == 0;
+        if self.full {
+            return lua.push_bool(false);
+        }
+        lua.push(self.take(len));
     }
 
     fn push_array(&mut self, lua: Lua, len: usize) {
@@ -172,68 +183,205 @@ fn double(text: &[u8]) -> f64 {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// A reply holds more than a state does.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
 /// Answers the topmost value, and drops it. `told` is the protocol that the script speaks: with RESP2, true is 1 even for
 /// a client of RESP3.
-pub(super) fn reply(lua: Lua, told: Resp, out: &mut Reply<'_>) {
-    if !lua.ensure(6) {
-        out.error(&CmdError::Msg("reached lua stack limit"));
+///
+/// # Errors
+/// Each value counted as often as it stands there, it takes more memory than the state may: tables that hold one another
+/// would be written for ever.
+pub(super) fn reply(lua: Lua, told: Resp, out: &mut Reply<'_>) -> Result<(), TooLarge> {
+    let mut writer = Writer { lua, told, out, room: lua.host().limit(), open: Vec::new() };
+    writer.value()?;
+    while let Some(open) = writer.open.last_mut() {
+        if open.push_next(lua) {
+            writer.value()?;
+        } else {
+            writer.open.pop();
+            lua.pop(1);
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that Lua takes for a value in a table, and for a table, at least.
+const VALUE_BYTES: usize = 16;
+const TABLE_BYTES: usize = 56;
+
+/// A reply being written. Tables inside tables lie on Lua's stack, whose limit is that of their depth.
+struct Writer<'a, 'o> {
+    lua: Lua,
+    told: Resp,
+    out: &'a mut Reply<'o>,
+    /// Bytes that what follows may take.
+    room: usize,
+    /// What was begun of the tables on the stack.
+    open: Vec<Open>,
+}
+
+/// How far a table was written: it lies on top of the stack.
+enum Open {
+    Array {
+        next: usize,
+        len: usize,
+    },
+    /// On the table lies the key that came last; on that, if the key alone was written, its value.
+    Map {
+        keyed: bool,
+    },
+    /// On the table lies the key that came last.
+    Set,
+}
+
+impl Open {
+    /// Pushes the value that is written next; false if there is none, and only the table left.
+    fn push_next(&mut self, lua: Lua) -> bool {
+        match self {
+            Self::Array { next, len } => {
+                if next > len {
+                    return false;
+                }
+                lua.raw_get_at(-1, *next);
+                *next += 1;
+                true
+            }
+            Self::Map { keyed: keyed @ true } => {
+                *keyed = false;
+                true
+            }
+            Self::Map { keyed } => {
+                *keyed = lua.next(-2);
+                if *keyed {
+                    lua.push_copy(-2);
+                }
+                *keyed
+            }
+            Self::Set => {
+                let more = lua.next(-2);
+                if more {
+                    lua.pop(1);
+                    lua.push_copy(-1);
+                }
+                more
+            }
+        }
+    }
+}
+
+impl Writer<'_, '_> {
+    /// Writes the topmost value and drops it, or begins to, if it is a table.
+    fn value(&mut self) -> Result<(), TooLarge> {
+        let Self { lua, told, ref mut out, .. } = *self;
+        if !lua.ensure(6) {
+            out.error(&CmdError::Msg("reached lua stack limit"));
+            lua.pop(1);
+            return Ok(());
+        }
+        match lua.kind(-1) {
+            Kind::String => {
+                out.bulk(lua.bytes(-1).unwrap_or_default());
+                self.take(lua.len(-1))?;
+            }
+            Kind::Number => out.int(whole(lua.number(-1).unwrap_or_default())),
+            Kind::Boolean => match (told, lua.bool(-1)) {
+                (Resp::V2, true) => out.int(1),
+                (Resp::V2, false) => out.null(),
+                (Resp::V3, yes) => out.bool(yes),
+            },
+            Kind::Table => {
+                self.take(VALUE_BYTES + TABLE_BYTES)?;
+                return self.table();
+            }
+            _ => out.null(),
+        }
         lua.pop(1);
-        return;
+        self.take(VALUE_BYTES)
     }
-    match lua.kind(-1) {
-        Kind::String => out.bulk(lua.bytes(-1).unwrap_or_default()),
-        Kind::Number => out.int(whole(lua.number(-1).unwrap_or_default())),
-        Kind::Boolean => match (told, lua.bool(-1)) {
-            (Resp::V2, true) => out.int(1),
-            (Resp::V2, false) => out.null(),
-            (Resp::V3, yes) => out.bool(yes),
-        },
-        Kind::Table => reply_table(lua, told, out),
-        _ => out.null(),
+
+    /// A value takes so many bytes. One that is alone may take more than there is room for: it was in the state.
+    fn take(&mut self, bytes: usize) -> Result<(), TooLarge> {
+        if self.room == 0 {
+            return Err(TooLarge);
+        }
+        self.room = self.room.saturating_sub(bytes);
+        Ok(())
     }
-    lua.pop(1);
+
+    /// Puts the field of this name in place of the topmost value, a table, if it is of this kind.
+    fn is_tagged(&self, name: &[u8], kind: Kind) -> bool {
+        self.lua.field(-1, name);
+        let is = self.lua.kind(-1) == kind;
+        if is {
+            self.lua.replace(-2);
+        } else {
+            self.lua.pop(1);
+        }
+        is
+    }
+
+    /// Writes or begins the topmost value, a table: by the field that says what it is, else as an array.
+    fn table(&mut self) -> Result<(), TooLarge> {
+        let lua = self.lua;
+        if self.is_tagged(b"err", Kind::String) {
+            self.out.error(&CmdError::Full(text(&lua).into_owned().into()));
+        } else if self.is_tagged(b"ok", Kind::String) {
+            self.out.simple(&line(text(&lua)));
+        } else if self.is_tagged(b"double", Kind::Number) {
+            self.out.double(lua.number(-1).unwrap_or_default());
+        } else if self.is_tagged(b"map", Kind::Table) {
+            self.out.map(pairs(lua));
+            return self.open(Open::Map { keyed: false });
+        } else if self.is_tagged(b"set", Kind::Table) {
+            self.out.set(pairs(lua));
+            return self.open(Open::Set);
+        } else if self.is_tagged(b"big_number", Kind::String) {
+            self.out.big_number(&line(text(&lua)));
+        } else if !self.verbatim() {
+            let len = array_len(lua);
+            self.out.array(len);
+            return self.open(Open::Array { next: 1, len });
+        }
+        let bytes = if lua.kind(-1) == Kind::String { lua.len(-1) } else { 0 };
+        lua.pop(1);
+        self.take(bytes)
+    }
+
+    fn open(&mut self, open: Open) -> Result<(), TooLarge> {
+        if !matches!(open, Open::Array { .. }) {
+            self.lua.push_nil();
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    /// Writes the topmost value, a table, as a verbatim string and puts the string in its place, if it is one.
+    fn verbatim(&mut self) -> bool {
+        let lua = self.lua;
+        lua.field(-1, b"verbatim_string");
+        if lua.kind(-1) != Kind::Table {
+            lua.pop(1);
+            return false;
+        }
+        lua.field(-1, b"format");
+        lua.field(-2, b"string");
+        let is = lua.kind(-1) == Kind::String && lua.kind(-2) == Kind::String;
+        if is {
+            reply_verbatim(lua, self.out);
+            lua.replace(-4);
+            lua.pop(2);
+        } else {
+            lua.pop(3);
+        }
+        is
+    }
 }
 
 /// A number without its fraction, as the processor converts it.
 fn whole(n: f64) -> i64 {
     if n.is_nan() || n >= 9_223_372_036_854_775_808.0 { i64::MIN } else { n as i64 }
-}
-
-/// Answers the topmost value, a table: by the field that says what it is, else as an array.
-fn reply_table(lua: Lua, told: Resp, out: &mut Reply<'_>) {
-    let field = |name: &[u8], kind: Kind| {
-        lua.field(-1, name);
-        let is = lua.kind(-1) == kind;
-        if !is {
-            lua.pop(1);
-        }
-        is
-    };
-    if field(b"err", Kind::String) {
-        out.error(&CmdError::Full(text(&lua).into_owned().into()));
-    } else if field(b"ok", Kind::String) {
-        out.simple(&line(text(&lua)));
-    } else if field(b"double", Kind::Number) {
-        out.double(lua.number(-1).unwrap_or_default());
-    } else if field(b"map", Kind::Table) {
-        reply_map(lua, told, out);
-    } else if field(b"set", Kind::Table) {
-        reply_set(lua, told, out);
-    } else if field(b"big_number", Kind::String) {
-        out.big_number(&line(text(&lua)));
-    } else if field(b"verbatim_string", Kind::Table) {
-        lua.field(-1, b"format");
-        lua.field(-2, b"string");
-        if lua.kind(-1) == Kind::String && lua.kind(-2) == Kind::String {
-            reply_verbatim(lua, out);
-            return lua.pop(3);
-        }
-        lua.pop(3);
-        return reply_array(lua, told, out);
-    } else {
-        return reply_array(lua, told, out);
-    }
-    lua.pop(1);
 }
 
 /// The topmost value, a string.
@@ -256,6 +404,7 @@ fn reply_verbatim(lua: Lua, out: &mut Reply<'_>) {
     out.verbatim(format, lua.bytes(-1).unwrap_or_default());
 }
 
+/// The pairs of the topmost value, a table.
 fn pairs(lua: Lua) -> usize {
     let mut count = 0;
     lua.push_nil();
@@ -266,40 +415,16 @@ fn pairs(lua: Lua) -> usize {
     count
 }
 
-fn reply_map(lua: Lua, told: Resp, out: &mut Reply<'_>) {
-    out.map(pairs(lua));
-    lua.push_nil();
-    while lua.next(-2) {
-        lua.push_copy(-2);
-        reply(lua, told, out);
-        reply(lua, told, out);
-    }
-}
-
-fn reply_set(lua: Lua, told: Resp, out: &mut Reply<'_>) {
-    out.set(pairs(lua));
-    lua.push_nil();
-    while lua.next(-2) {
-        lua.pop(1);
-        lua.push_copy(-1);
-        reply(lua, told, out);
-    }
-}
-
-fn reply_array(lua: Lua, told: Resp, out: &mut Reply<'_>) {
+/// The elements of the topmost value, a table, before the first nil.
+fn array_len(lua: Lua) -> usize {
     let mut len = 0;
     loop {
         lua.raw_get_at(-1, len + 1);
         let ends = lua.kind(-1) == Kind::Nil;
         lua.pop(1);
         if ends {
-            break;
+            return len;
         }
         len += 1;
-    }
-    out.array(len);
-    for index in 1..=len {
-        lua.raw_get_at(-1, index);
-        reply(lua, told, out);
     }
 }

@@ -63,6 +63,9 @@ pub struct Failure {
 pub struct Interpreter {
     state: State,
     handler: Kept,
+    /// The names of the globals that every script is given anew.
+    keys_name: Kept,
+    args_name: Kept,
     /// What a library finds for its globals while it is loaded.
     loading: Option<Kept>,
     /// Arguments of what is prepared.
@@ -79,12 +82,12 @@ impl Default for Targets {
 impl Interpreter {
     /// One for scripts, its random numbers from `seed`.
     pub fn for_scripts(seed: u32) -> Self {
-        Self::new(seed, sandbox::prepare_scripts)
+        Self::new(seed, MEMORY_MAX, sandbox::prepare_scripts)
     }
 
     /// One for functions.
     pub fn for_functions(seed: u32) -> Self {
-        let mut interpreter = Self::new(seed, sandbox::prepare_functions);
+        let mut interpreter = Self::new(seed, MEMORY_MAX, sandbox::prepare_functions);
         let loading = interpreter.state.with(|lua| {
             sandbox::push_loading_globals(lua);
             lua.keep()
@@ -93,14 +96,20 @@ impl Interpreter {
         interpreter
     }
 
-    fn new(seed: u32, prepare: Function) -> Self {
+    fn new(seed: u32, memory_max: usize, prepare: Function) -> Self {
         let engine = Engine { random: Cell::new(random::seeded(seed)), ..Engine::default() };
-        let state = State::new(Host::new(MEMORY_MAX, engine), prepare);
-        let handler = state.with(|lua| {
+        let state = State::new(Host::new(memory_max, engine), prepare);
+        let (handler, keys_name, args_name) = state.with(|lua| {
             lua.push_function(handle_error);
-            lua.keep()
+            let handler = lua.keep();
+            let [keys_name, args_name] = [b"KEYS", b"ARGV"].map(|name| {
+                lua.push(name);
+                lua.keep()
+            });
+            (handler, keys_name, args_name)
         });
-        Self { state, handler, loading: None, arguments: 0, ended: Ended::Well }
+        let ended = Ended::Well;
+        Self { state, handler, keys_name, args_name, loading: None, arguments: 0, ended }
     }
 
     /// Compiles source.
@@ -135,15 +144,17 @@ impl Interpreter {
         args: impl ExactSizeIterator<Item = &'a [u8]>,
     ) {
         self.begin(0);
-        let handler = &self.handler;
+        let Self { handler, keys_name, args_name, .. } = &*self;
         self.state.with(|lua| {
             lua.push_kept(handler);
             lua.push_kept(&code.0);
             lua.push_globals();
+            lua.push_kept(keys_name);
             push_strings(lua, keys);
-            lua.set_field(-2, b"KEYS");
+            lua.raw_set(-3);
+            lua.push_kept(args_name);
             push_strings(lua, args);
-            lua.set_field(-2, b"ARGV");
+            lua.raw_set(-3);
             lua.pop(1);
         });
     }
@@ -230,10 +241,10 @@ impl Interpreter {
         self.state.with(|lua| {
             let result = match ended {
                 Ended::Well if is_error(lua) => Err(Failure { place: None, ..failure(lua) }),
-                Ended::Well => {
-                    convert::reply(lua, told, out);
-                    Ok(())
-                }
+                Ended::Well => convert::reply(lua, told, out).map_err(|convert::TooLarge| {
+                    let words = "ERR the reply of the script is too large".to_owned();
+                    Failure { words, place: None, counted: false }
+                }),
                 _ => Err(failure(lua)),
             };
             lua.set_top(0);
@@ -325,4 +336,108 @@ fn failure(lua: Lua) -> Failure {
     let counted = lua.bool(-1);
     lua.pop(4);
     Failure { words, place, counted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{How, LogLevel, Turn};
+    use super::*;
+    use crate::resp::{Argv, Out};
+
+    /// Bytes that a state may take here.
+    const SMALL: usize = 4 << 20;
+
+    /// Asks the script to end when it was polled so many times.
+    struct Impatient(usize);
+
+    impl Caller for Impatient {
+        fn call(&mut self, _: &Argv<'_>, _: How) -> Result<&[u8], String> {
+            Ok(b"+PONG\r\n")
+        }
+
+        fn may_call(&mut self, _: &Argv<'_>) -> Option<bool> {
+            None
+        }
+
+        fn is_due(&mut self) -> bool {
+            true
+        }
+
+        fn poll(&mut self) -> Turn {
+            self.0 = self.0.saturating_sub(1);
+            if self.0 == 0 { Turn::End("it is enough") } else { Turn::GoOn }
+        }
+
+        fn clock_us(&mut self) -> u64 {
+            0
+        }
+
+        fn log(&mut self, _: LogLevel, _: &str) {}
+    }
+
+    fn run_with(
+        memory_max: usize,
+        caller: &mut Impatient,
+        script: &str,
+    ) -> Result<Vec<u8>, String> {
+        let mut interpreter = Interpreter::new(1, memory_max, sandbox::prepare_scripts);
+        let code = interpreter.compile(script.as_bytes(), c"@user_script").unwrap();
+        interpreter.prepare_script(&code, [].into_iter(), [].into_iter());
+        assert_eq!(interpreter.run(true, caller), Progress::Done);
+        let mut out = Out::default();
+        let result = interpreter.finish(&mut Reply::new(&mut out, Resp::V3));
+        result.map(|()| out.copy_from(0)).map_err(|failure| failure.words)
+    }
+
+    #[track_caller]
+    fn check_too_large(script: &str) {
+        let answer = run_with(SMALL, &mut Impatient(usize::MAX), script);
+        assert_eq!(answer, Err("ERR the reply of the script is too large".to_owned()), "{script}");
+    }
+
+    #[test]
+    fn a_reply_in_which_tables_stand_again_and_again_is_refused() {
+        check_too_large("local t = {} for i = 1, 60 do t = {t, t} end return t");
+        check_too_large("local t = {} t[1] = t t[2] = t return t");
+        check_too_large(
+            "redis.setresp(3) local t = {} for i = 1, 60 do t = {map = {[t] = t}} end return t",
+        );
+        check_too_large("local s, t = ('x'):rep(1e5), {} for i = 1, 100 do t[i] = s end return t");
+        check_too_large(
+            "local s, t = ('x'):rep(1e5), {} for i = 1, 100 do t[i] = {ok = s} end return t",
+        );
+    }
+
+    #[test]
+    fn a_reply_as_large_as_the_state_may_be_is_given() {
+        let script = "local t = {} for i = 1, 10000 do t[i] = {i, 'x' .. i} end return t";
+        let answer = run_with(SMALL, &mut Impatient(usize::MAX), script).unwrap();
+        assert!(answer.starts_with(b"*10000\r\n*2\r\n:1\r\n$2\r\nx1\r\n"));
+        let script = format!("return ('x'):rep({})", SMALL / 4);
+        let answer = run_with(SMALL, &mut Impatient(usize::MAX), &script).unwrap();
+        assert_eq!(answer.len(), SMALL / 4 + 12);
+    }
+
+    #[track_caller]
+    fn check_ended(script: &str) {
+        let answer = run_with(MEMORY_MAX, &mut Impatient(3), script);
+        let words = answer.unwrap_err();
+        assert!(words.contains("it is enough"), "{words}");
+    }
+
+    #[test]
+    fn libraries_at_work_for_long_are_ended() {
+        check_ended("local t = {} for i = 1, 60 do t = {t, t} end return cjson.encode(t)");
+        check_ended("cjson.encode_sparse_array(true, 0) return cjson.encode({[1] = 1, [1e8] = 2})");
+        check_ended("local t = {} for i = 1, 1000 do t[i] = t end return cmsgpack.pack(t)");
+        check_ended("local t = {} t[1] = t t[2] = t while true do pcall(cmsgpack.pack, t) end");
+    }
+
+    #[test]
+    fn after_commands_that_take_long_a_script_is_ended() {
+        check_ended("redis.call('ping') redis.call('ping') redis.call('ping') return 1");
+        check_ended(
+            "pcall(redis.call, 'ping') redis.pcall('ping') pcall(redis.pcall, 'ping') return 1",
+        );
+    }
 }

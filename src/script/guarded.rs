@@ -11,6 +11,8 @@ const MATCH_FRAME: usize = 400;
 const SOURCE_MAX: usize = 256 << 20;
 /// Bytes of stack that are left for whatever a coroutine calls.
 const RESERVE: usize = 1 << 20;
+/// Places below a table's first that may be inserted at.
+const POSITION_MAX: i32 = 1 << 20;
 /// The first byte of compiled code.
 const BYTECODE: u8 = 0x1b;
 
@@ -31,7 +33,7 @@ pub(super) static BASE: &[(&str, Function)] = &[
 
 /// Functions of libraries.
 pub(super) static LIBRARIES: &[(&str, &str, Function)] = &[
-    ("table", "insert", rawset),
+    ("table", "insert", insert),
     ("table", "foreach", next),
     ("string", "rep", rep),
     ("string", "find", find),
@@ -90,6 +92,16 @@ fn rawset(lua: Lua) -> Outcome {
 }
 
 fn setmetatable(lua: Lua) -> Outcome {
+    rawset(lua)
+}
+
+/// Everything from the position on moves up by one: one place after the other, also where there is nothing.
+fn insert(lua: Lua) -> Outcome {
+    // The C library takes the low bits.
+    let far = lua.top() == 3 && lua.number(2).is_some_and(|at| (at as i64 as i32) < -POSITION_MAX);
+    if far {
+        return Err(Raised::Argument(2, c"position out of bounds"));
+    }
     rawset(lua)
 }
 

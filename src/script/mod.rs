@@ -107,6 +107,9 @@ pub trait Caller {
     /// Whether the user of the script may run a command; `None` if there is none like it.
     fn may_call(&mut self, argv: &Argv<'_>) -> Option<bool>;
 
+    /// Whether the command that was called last took so long that it is time to ask [`Caller::poll`].
+    fn is_due(&mut self) -> bool;
+
     /// Asked now and then while Lua code runs.
     fn poll(&mut self) -> Turn;
 

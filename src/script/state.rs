@@ -75,6 +75,8 @@ pub struct Running {
     pub may_suspend: bool,
     /// When it began, in the timer's ticks.
     pub began: u64,
+    /// When it was asked last whether it may go on, in the same.
+    pub polled: u64,
     /// The time that its commands see, microseconds since the epoch.
     pub now_us: u64,
 }

@@ -116,6 +116,39 @@ fn a_function_is_killed_by_its_own_command() {
 }
 
 #[test]
+fn a_library_of_ours_is_killed_at_its_work() {
+    check_killed("local t = {} for i = 1, 60 do t = {t, t} end return #cjson.encode(t)");
+    check_killed("local t = {} for i = 1, 1000 do t[i] = t end return #cmsgpack.pack(t)");
+}
+
+#[test]
+fn a_coroutine_that_was_made_while_nobody_watched_is_killed_as_well() {
+    const LIBRARY: &[u8] = b"#!lua name=l\nlocal held\nredis.register_function('make', function() held = coroutine.wrap(function() \
+                             while true do end end) end)\nredis.register_function('run', function() held() end)";
+    let server = server();
+    let mut client = server.connect();
+    client.send(encode(&[b"FUNCTION", b"LOAD", LIBRARY]));
+    assert_eq!(client.read(), "l");
+    assert_eq!(client.ask("CONFIG SET busy-reply-threshold 0"), "OK");
+    client.ask("FCALL make 0");
+    assert_eq!(client.ask("CONFIG SET busy-reply-threshold 1"), "OK");
+    let (mut runs, mut other) = begin(&server, &[b"FCALL", b"run", b"0"]);
+    assert_eq!(other.ask("FUNCTION KILL"), "OK");
+    assert!(runs.read().contains(KILLED));
+}
+
+#[test]
+fn a_reply_that_would_not_end_is_refused() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    let script = "local n, t = {}, {} for i = 1, 1000 do n[i] = false end \
+                  for i = 1, 60 do t = {t, t, unpack(n)} end return t";
+    client.send(encode(&[b"EVAL", script.as_bytes(), b"0"]));
+    assert_eq!(client.read(), "-ERR the reply of the script is too large");
+    assert_eq!(client.ask("PING"), "PONG");
+}
+
+#[test]
 fn a_script_in_a_transaction_is_killed_and_what_follows_runs() {
     let server = server();
     let (mut runs, mut other) = (server.connect(), server.connect());

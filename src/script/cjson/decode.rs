@@ -1,6 +1,6 @@
 //! Reading JSON.
 
-use super::Settings;
+use super::{KEPT, Settings};
 use crate::script::raw::{Done, Lua, Outcome, Raised};
 
 /// `cjson.decode(text)`.
@@ -17,6 +17,7 @@ pub(super) fn decode(lua: Lua) -> Outcome {
     let mut spare = engine.buffer.take();
     let mut parser = Parser { text, at: 0, spare: &mut spare, settings, values: 0 };
     let result = parser.whole(lua);
+    spare.shrink_to(KEPT);
     engine.buffer.set(spare);
     match result {
         Ok(()) => Ok(Done::Values(1)),

@@ -1,10 +1,8 @@
 //! Writing JSON.
 
-use super::{Invalid, Settings};
+use super::{Invalid, KEPT, Settings};
 use crate::script::raw::{Done, Kind, Lua, Outcome, Raised};
 
-/// Bytes for which room is kept from call to call.
-const KEPT: usize = 64 * 1024;
 /// Below this every digit of an integer is written whatever the precision of 14 says.
 const WHOLE: f64 = 1e14;
 
@@ -28,6 +26,7 @@ pub(super) fn encode(lua: Lua) -> Outcome {
 
 /// Writes the topmost value, and leaves it.
 fn value(lua: Lua, settings: &Settings, out: &mut Vec<u8>, depth: i32) -> Result<(), Raised> {
+    lua.step()?;
     check_memory(lua, out)?;
     match lua.kind(-1) {
         Kind::String => string(lua, out, -1)?,

@@ -6,6 +6,9 @@ mod encode;
 use super::raw::{Done, Function, Kind, Lua, Outcome, Raised};
 use std::cell::Cell;
 
+/// Bytes for which room is kept from call to call.
+const KEPT: usize = 64 * 1024;
+
 /// How values are written and read; scripts may change it, for all that use the same library: the one that is there for
 /// everybody, or one of their own that `cjson.new` made.
 #[derive(Debug)]

@@ -25,6 +25,10 @@ pub(in crate::script) struct Host {
     pub(super) yielder: Cell<Option<NonNull<Yielder<CallerPointer, ()>>>>,
     /// The end of the stack that the script runs on.
     pub(super) floor: Cell<usize>,
+    /// The caller is to be asked now and then whether the script may go on.
+    pub(super) watched: Cell<bool>,
+    /// Steps of functions of ours that may run for long.
+    pub(super) steps: Cell<u32>,
     /// The words of the error with which the script is to end.
     pub(super) killed: Cell<Option<&'static str>>,
     /// What our functions need beside the stack.
@@ -47,9 +51,16 @@ impl Host {
             caller: Cell::new(None),
             yielder: Cell::new(None),
             floor: Cell::new(0),
+            watched: Cell::new(false),
+            steps: Cell::new(0),
             killed: Cell::new(None),
             engine,
         }
+    }
+
+    /// Bytes that Lua code may make the state.
+    pub(in crate::script) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Bytes that the state may grow by before allocations are refused.

@@ -33,6 +33,8 @@ use std::ptr::{self, NonNull};
 const STACK_BYTES: usize = 16 << 20;
 /// Instructions between two looks at the time.
 const HOOK_INSTRUCTIONS: c_int = 100_000;
+/// Steps of functions of ours between two looks at the time.
+const LOOK_STEPS: u32 = 10_000;
 
 /// A caller whose lifetime is not told: only while the state runs with it.
 pub(super) type CallerPointer = NonNull<dyn Caller>;
@@ -158,9 +160,10 @@ impl State {
     pub(super) fn start(&mut self, args: usize, watched: bool, caller: &mut dyn Caller) -> Ended {
         let lua = self.lua();
         let l = lua.0.as_ptr();
-        let mask = if watched { ffi::LUA_MASKCOUNT } else { 0 };
+        // Also where nobody watches: coroutines keep the hook that they were made with, and may be resumed by another run.
         // SAFETY: the hook is one, and the state is ours.
-        unsafe { ffi::lua_sethook(l, Some(hook), mask, HOOK_INSTRUCTIONS) };
+        unsafe { ffi::lua_sethook(l, Some(hook), ffi::LUA_MASKCOUNT, HOOK_INSTRUCTIONS) };
+        self.host().watched.set(watched);
         self.host().killed.set(None);
         let stack = self.stack.take();
         let stack = stack
@@ -274,19 +277,14 @@ unsafe fn enter(l: *mut ffi::lua_State) -> Exit {
 unsafe extern "C-unwind" fn hook(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     // SAFETY: Lua calls it, with a thread that runs; raising the error is the last thing done.
     unsafe {
-        if is_to_end(l) {
+        if Lua(NonNull::new_unchecked(l)).look().is_err() {
             ffi::lua_error(l);
         }
     }
 }
 
 /// Lets others have their turn, if it is time; whether the script is to end. The error is on the stack then.
-///
-/// # Safety
-/// `l` is a thread of a state of ours.
-unsafe fn is_to_end(l: *mut ffi::lua_State) -> bool {
-    // SAFETY: told above.
-    let lua = Lua(unsafe { NonNull::new_unchecked(l) });
+fn is_to_end(lua: Lua) -> bool {
     let host = lua.host();
     let mut turn = lua.with_caller(|caller| caller.poll());
     if turn == super::Turn::Suspend
@@ -362,6 +360,25 @@ impl Lua {
         unsafe { ffi::lua_sethook(self.0.as_ptr(), Some(hook), ffi::LUA_MASKLINE, 0) };
         self.push(words.as_bytes());
         Err(Raised::Value)
+    }
+
+    /// A step of a function of ours that may take very many: now and then it does what the hook does while Lua code runs.
+    ///
+    /// # Errors
+    /// The script is to end.
+    pub(super) fn step(&self) -> Result<(), Raised> {
+        let steps = &self.host().steps;
+        steps.set(steps.get().wrapping_add(1));
+        if steps.get().is_multiple_of(LOOK_STEPS) { self.look() } else { Ok(()) }
+    }
+
+    /// Does what the hook does while Lua code runs.
+    ///
+    /// # Errors
+    /// The script is to end.
+    #[cold]
+    pub(super) fn look(&self) -> Result<(), Raised> {
+        if self.host().watched.get() && is_to_end(*self) { Err(Raised::Value) } else { Ok(()) }
     }
 
     /// Where the function at a level of the call stack stands; 0 is the one that asks.
