@@ -296,6 +296,21 @@ fn a_wait_ends_when_replicas_have_said_so() {
 }
 
 #[test]
+fn who_has_said_nothing_has_not_even_what_came_before_the_stream() {
+    let mut primary = Primary::default();
+    primary.run("SET a 1");
+    let (replica, _) = primary.follow("PSYNC ? -1");
+    assert_eq!(primary.offset(), 0, "the stream begins behind the write");
+    assert_eq!(primary.run("WAIT 1 1000"), "", "it may not have loaded its snapshot yet");
+    primary.send(replica, "REPLCONF ACK 0");
+    let client = primary.client;
+    assert_eq!(primary.output(client), ":1 ");
+    assert_eq!(primary.run("WAITAOF 0 1 1000"), "", "it has no log, as far as is known");
+    primary.server.advance(1001);
+    assert_eq!(primary.output(client), "*2 :0 :0 ");
+}
+
+#[test]
 fn waitaof_counts_replicas_that_have_synced() {
     let mut primary = Primary::default();
     let replica = primary.follower();

@@ -204,7 +204,7 @@ fn report(s: &Server, offset: u64) {
     let lags = |replica: &&Replica| !replica.has(offset);
     for replica in replicas.iter().filter(lags) {
         let Replica { name, acked, phase, .. } = replica;
-        let (behind, state) = (offset.saturating_sub(*acked), phase.name());
+        let (behind, state) = (offset.saturating_sub(acked.unwrap_or(0)), phase.name());
         let lag = replica.lag_seconds(s.now_ms());
         tracing::warn!(
             "Lagging replica {name} reported offset {behind} behind master, lag={lag}, state={state}."

@@ -24,7 +24,7 @@ impl Repl {
         }
         for (number, replica) in self.replicas.iter().enumerate() {
             let (ip, port) = (&replica.ip, replica.port);
-            let (state, offset) = (replica.phase.name(), replica.acked);
+            let (state, offset) = (replica.phase.name(), replica.acked.unwrap_or(0));
             let lag = replica.lag_seconds(now_ms);
             out.put(
                 &format!("slave{number}"),
@@ -65,7 +65,7 @@ impl Repl {
                     reply.array(3);
                     reply.bulk(replica.ip.as_bytes());
                     reply.bulk(replica.port.to_string().as_bytes());
-                    reply.bulk(replica.acked.to_string().as_bytes());
+                    reply.bulk(replica.acked.unwrap_or(0).to_string().as_bytes());
                 }
             }
             Role::Replica(primary) => {

@@ -69,12 +69,13 @@ pub struct Replica {
     pub cursor: u64,
     /// The stream begins when it has said that it has the snapshot: until then it looks for that one's end.
     pub holds_stream: bool,
-    /// The offset it last said to have applied,
-    pub acked: u64,
+    /// The offset it last said to have applied, if it has said one: until then it is not known to have even what was
+    /// written before the stream began,
+    pub acked: Option<u64>,
     /// and when it said so, ms since the epoch.
     pub acked_ms: u64,
     /// The offset it last said to have synced to its own append-only file.
-    pub synced: u64,
+    pub synced: Option<u64>,
     payload: Payload,
 }
 
@@ -96,9 +97,9 @@ impl Replica {
             snapshot: 0,
             cursor: 0,
             holds_stream: false,
-            acked: 0,
+            acked: None,
             acked_ms: now_ms,
-            synced: 0,
+            synced: None,
             payload: Payload::default(),
         }
     }
@@ -149,12 +150,12 @@ impl Replica {
 
     /// Whether it is known to have all of a stream that ends there.
     pub fn is_in_sync(&self, end: u64) -> bool {
-        self.has(end) && self.acked == end
+        self.has(end) && self.acked == Some(end)
     }
 
     /// Whether it is known to have the stream up to that offset.
     pub fn has(&self, offset: u64) -> bool {
-        self.phase == Phase::Online && !self.legacy && self.acked >= offset
+        self.phase == Phase::Online && !self.legacy && self.acked >= Some(offset)
     }
 
     /// Whether the stream may be sent to it now.
@@ -226,12 +227,12 @@ impl Replicas {
 
     /// How many get the stream and have applied it up to `offset`.
     pub fn applied(&self, offset: u64) -> usize {
-        self.iter().filter(|it| it.phase == Phase::Online && it.acked >= offset).count()
+        self.iter().filter(|it| it.phase == Phase::Online && it.acked >= Some(offset)).count()
     }
 
     /// How many get the stream and have synced it up to `offset`.
     pub fn synced(&self, offset: u64) -> usize {
-        self.iter().filter(|it| it.phase == Phase::Online && it.synced >= offset).count()
+        self.iter().filter(|it| it.phase == Phase::Online && it.synced >= Some(offset)).count()
     }
 
     /// The first offset of the stream that one of them is still to be sent.

@@ -298,8 +298,8 @@ fn acked(s: &mut Server, id: ClientId, offset: &[u8], synced: Option<&[u8]>) -> 
     let Some(replica) = s.repl.replicas.find_mut(id) else { return DONE };
     let of = |text: &[u8]| int(text).ok().and_then(|offset| u64::try_from(offset).ok());
     let Some(offset) = of(offset) else { return DONE };
-    replica.acked = replica.acked.max(offset);
-    replica.synced = replica.synced.max(synced.and_then(of).unwrap_or(0));
+    replica.acked = replica.acked.max(Some(offset));
+    replica.synced = replica.synced.max(synced.and_then(of));
     replica.acked_ms = now_ms;
     sync::stream_may_begin(s, id);
     wait::serve(s);
