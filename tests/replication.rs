@@ -311,6 +311,25 @@ fn who_has_said_nothing_has_not_even_what_came_before_the_stream() {
 }
 
 #[test]
+fn a_server_that_comes_again_is_counted_once() {
+    let mut primary = Primary::default();
+    let before = primary.follower();
+    primary.run("SET a 1");
+    let at = primary.offset();
+    primary.send(before, &format!("REPLCONF ACK {at}"));
+    assert_eq!(primary.run("WAIT 1 0"), ":1 ");
+    primary.server.advance(1000);
+    let again = primary.follower();
+    primary.send(again, &format!("REPLCONF ACK {}", at + 100));
+    assert_eq!(primary.run("WAIT 2 1000"), "", "the first connection may well be half open");
+    // It is another server behind the same address after all.
+    primary.server.advance(10);
+    primary.send(before, &format!("REPLCONF ACK {at}"));
+    let client = primary.client;
+    assert_eq!(primary.output(client), ":2 ");
+}
+
+#[test]
 fn waitaof_counts_replicas_that_have_synced() {
     let mut primary = Primary::default();
     let replica = primary.follower();

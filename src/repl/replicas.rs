@@ -158,6 +158,11 @@ impl Replica {
         self.phase == Phase::Online && !self.legacy && self.acked >= Some(offset)
     }
 
+    /// Whether both say that they listen at the same address.
+    fn has_address_of(&self, other: &Self) -> bool {
+        self.port != 0 && (self.port, &self.ip) == (other.port, &other.ip)
+    }
+
     /// Whether the stream may be sent to it now.
     fn streams(&self) -> bool {
         self.phase == Phase::Online && !self.holds_stream
@@ -227,12 +232,24 @@ impl Replicas {
 
     /// How many get the stream and have applied it up to `offset`.
     pub fn applied(&self, offset: u64) -> usize {
-        self.iter().filter(|it| it.phase == Phase::Online && it.acked >= Some(offset)).count()
+        self.online().filter(|it| it.acked >= Some(offset)).count()
     }
 
     /// How many get the stream and have synced it up to `offset`.
     pub fn synced(&self, offset: u64) -> usize {
-        self.iter().filter(|it| it.phase == Phase::Online && it.synced >= Some(offset)).count()
+        self.online().filter(|it| it.synced >= Some(offset)).count()
+    }
+
+    /// Those that get the stream, each server once: a connection that has not spoken since another came from the same
+    /// address is the one that server had before, half open.
+    fn online(&self) -> impl Iterator<Item = &Replica> {
+        let is_left = |(at, old): (usize, &Replica)| {
+            let mut later = self.list[at + 1..].iter();
+            later.any(|new| old.has_address_of(new) && old.acked_ms <= new.since_ms)
+        };
+        let online = |(_, it): &(usize, &Replica)| it.phase == Phase::Online;
+        let all = self.list.iter().enumerate().filter(online);
+        all.filter(move |it| !is_left(*it)).map(|(_, it)| it)
     }
 
     /// The first offset of the stream that one of them is still to be sent.
