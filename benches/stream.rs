@@ -19,29 +19,28 @@ fn ids(count: u64) -> impl Iterator<Item = Id> {
     (0..count).map(|n| Id::new(1_700_000_000_000 + n / 3, n % 3))
 }
 
-fn inserting(c: &mut Criterion) {
-    let mut group = c.benchmark_group("idmap/insert 100,000 in order");
-    group.bench_function("idmap", |b| {
-        b.iter(|| {
-            let mut map = IdMap::default();
-            ids(PENDING).for_each(|id| assert!(map.insert(id, 1_u64).is_none()));
-            map
-        });
-    });
-    group.bench_function("twin", |b| {
-        b.iter(|| ids(PENDING).map(|id| (id, 1_u64)).fold(BTreeMap::new(), with));
-    });
-}
-
-fn with(mut map: BTreeMap<Id, u64>, (id, value): (Id, u64)) -> BTreeMap<Id, u64> {
-    map.insert(id, value);
+/// What pends, in the map that is measured.
+fn pending() -> IdMap<u64> {
+    let mut map = IdMap::default();
+    ids(PENDING).for_each(|id| assert!(map.insert(id, 1).is_none()));
     map
 }
 
+/// The same in std's. Put in one by one as well: to collect would sort and build it at once.
+fn pending_twin() -> BTreeMap<Id, u64> {
+    let mut map = BTreeMap::new();
+    ids(PENDING).for_each(|id| assert!(map.insert(id, 1).is_none()));
+    map
+}
+
+fn inserting(c: &mut Criterion) {
+    let mut group = c.benchmark_group("idmap/insert 100,000 in order");
+    group.bench_function("idmap", |b| b.iter(pending));
+    group.bench_function("twin", |b| b.iter(pending_twin));
+}
+
 fn removing(c: &mut Criterion) {
-    let mut map = IdMap::default();
-    ids(PENDING).for_each(|id| assert!(map.insert(id, 1_u64).is_none()));
-    let twin: BTreeMap<Id, u64> = ids(PENDING).map(|id| (id, 1)).collect();
+    let (map, twin) = (pending(), pending_twin());
     let mut group = c.benchmark_group("idmap/remove 100,000 in the order of insertion");
     group.bench_function("idmap", |b| {
         let remove = |mut map: IdMap<u64>| ids(PENDING).filter_map(|id| map.remove(id)).count();
@@ -55,9 +54,7 @@ fn removing(c: &mut Criterion) {
 }
 
 fn finding(c: &mut Criterion) {
-    let mut map = IdMap::default();
-    ids(PENDING).for_each(|id| assert!(map.insert(id, 1_u64).is_none()));
-    let twin: BTreeMap<Id, u64> = ids(PENDING).map(|id| (id, 1)).collect();
+    let (map, twin) = (pending(), pending_twin());
     let wanted: Vec<Id> = ids(PENDING).step_by(97).collect();
     let mut group = c.benchmark_group("idmap/find every 97th of 100,000");
     group.bench_function("idmap", |b| {

@@ -70,19 +70,6 @@ pub(super) const fn string_size(len: usize) -> usize {
     lead + len + backlen_size(lead + len)
 }
 
-/// Bytes that `int` takes as an element.
-#[inline]
-pub(super) const fn int_size(int: i64) -> usize {
-    match int {
-        0..=0x7f => 2,
-        -0x1000..=0xfff => 3,
-        -0x8000..=0x7fff => 4,
-        -0x80_0000..=0x7f_ffff => 5,
-        -0x8000_0000..=0x7fff_ffff => 6,
-        _ => 10,
-    }
-}
-
 /// The lead of a string of `len` bytes.
 #[inline]
 fn string_lead(len: usize) -> ([u8; LEAD_MAX], usize) {

@@ -146,8 +146,8 @@ impl Listpack {
     /// Bytes that this integer takes as an element.
     #[must_use]
     #[inline]
-    pub const fn int_size(int: i64) -> usize {
-        element::int_size(int)
+    pub fn int_size(int: i64) -> usize {
+        Element::int(int).size()
     }
 
     /// Bytes that an element with this text takes.
