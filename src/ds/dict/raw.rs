@@ -568,6 +568,15 @@ impl<T: Keyed> RawTable<T> {
         self.prefetch_items_if(index, |_| true);
     }
 
+    /// Asks for what a walk reads that is at bucket `index`: the items of the next one, and the one after it.
+    #[inline]
+    pub(super) fn prefetch_ahead(&self, index: usize) {
+        self.prefetch_line(index + 2);
+        if index + 1 < self.len {
+            self.prefetch_items(index + 1);
+        }
+    }
+
     #[inline]
     fn prefetch_items_if(&self, index: usize, wanted: impl Fn(&T) -> bool) {
         // SAFETY: R3, borrowed with the table.

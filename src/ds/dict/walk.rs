@@ -28,7 +28,7 @@ impl<T: Keyed> Dict<T> {
             return 0;
         };
         span.table.prefetch_items(span.bucket);
-        span.table.prefetch_line(span.bucket + 1);
+        span.table.prefetch_ahead(span.bucket);
         span.table.items(span.bucket).for_each(emit);
         span.end % CELLS
     }
@@ -40,10 +40,7 @@ impl<T: Keyed> Dict<T> {
             return 0;
         };
         let table = if in_old { &mut self.old } else { &mut self.table };
-        table.prefetch_line(bucket + 2);
-        if bucket + 1 < table.len() {
-            table.prefetch_items(bucket + 1);
-        }
+        table.prefetch_ahead(bucket);
         table.for_each_mut(bucket, emit);
         end % CELLS
     }
@@ -187,6 +184,7 @@ impl<'a, T: Keyed> Iterator for Iter<'a, T> {
                 return None;
             }
             let (table, bucket) = self.dict.live_bucket(self.live, self.next);
+            table.prefetch_ahead(bucket);
             self.next += 1;
             self.items = Some(table.items(bucket));
         }
