@@ -100,6 +100,9 @@ pub enum Item<'a> {
 }
 
 impl Listpack {
+    /// Where the first element is, if there is one.
+    pub const START: At = At(HEAD);
+
     /// The largest a listpack should be made, by the users' own limits or by this one.
     pub const SIZE_MAX: usize = 1 << 30;
 
@@ -239,10 +242,18 @@ impl Listpack {
             to = self.behind(to);
             removed += 1;
         }
-        self.splice(from.0, to - from.0, None);
-        self.lower_count(removed);
-        self.release();
+        self.cut(from.0, to, removed);
         self.place(from.0)
+    }
+
+    /// Takes all elements before the one at `at` out.
+    pub fn remove_before(&mut self, at: At) {
+        let (mut to, mut removed) = (HEAD, 0);
+        while to < at.0 {
+            to = self.behind(to);
+            removed += 1;
+        }
+        self.cut(HEAD, to, removed);
     }
 
     /// Takes all elements out.
@@ -322,6 +333,13 @@ impl Listpack {
     #[must_use]
     pub fn byte_len(&self) -> usize {
         u32::from_le_bytes([self.bytes[0], self.bytes[1], self.bytes[2], self.bytes[3]]) as usize
+    }
+
+    /// How many bytes the elements before the one at `at` take.
+    #[inline]
+    #[must_use]
+    pub fn bytes_before(&self, at: At) -> usize {
+        at.0 - HEAD
     }
 
     /// Bytes of the allocation.
@@ -460,6 +478,13 @@ impl Listpack {
         if let Some(element) = element {
             element.write(&mut self.bytes[at..at + added]);
         }
+    }
+
+    /// Takes out the `removed` elements between these places.
+    fn cut(&mut self, from: usize, to: usize, removed: usize) {
+        self.splice(from, to - from, None);
+        self.lower_count(removed);
+        self.release();
     }
 
     /// Makes room for `total` bytes, if that is more than there are, and says so in the head.

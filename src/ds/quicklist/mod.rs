@@ -39,6 +39,7 @@
 //!
 //! # Costs
 //! - `push_*`, `pop_*`: O(1), and the moving of one listpack; a new node every few kilobytes.
+//!   `push_back` and `pop_back` move nothing, `pop_front` once for half of a node.
 //! - `get`, `set`, `insert`, where a range begins: the index costs a step for each segment (a
 //!   million nodes have 16,000) up to the middle, from the nearer end; then one listpack is walked.
 //! - `remove_range`: O(1) for each node cut out; nothing is freed: the nodes come back as a list,
@@ -58,6 +59,7 @@ mod depth;
 mod edit;
 mod limits;
 mod node;
+mod pack;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -252,10 +254,11 @@ impl Quicklist {
         self.segments.iter_from_number(number).map(NodeRef)
     }
 
-    /// The listpack that is the whole list, where one is.
+    /// The node that is the whole list, where one is a raw listpack.
     #[must_use]
-    pub fn sole_listpack(&self) -> Option<&Listpack> {
-        if self.node_count() == 1 { self.segments.front()?.listpack() } else { None }
+    pub fn sole_listpack(&self) -> Option<NodeRef<'_>> {
+        let node = self.segments.front().filter(|node| node.is_listpack())?;
+        (self.node_count() == 1).then_some(NodeRef(node))
     }
 
     /// The listpack that is the whole list.

@@ -1,7 +1,9 @@
 //! One node: some of the list's elements, raw or compressed.
 
+use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
+use super::pack::Pack;
 use super::{Direction, Limits};
 use crate::ds::entry::size_class;
 use crate::ds::listpack::{At, Item, Listpack};
@@ -25,7 +27,7 @@ pub(super) struct Node {
 
 #[derive(Debug, Clone)]
 enum Body {
-    Packed(Listpack),
+    Packed(Pack),
     /// One element, too large to stand beside others.
     Plain(Box<[u8]>),
     /// A compressed listpack. What it decompresses to was in memory once, so it is whole; as is
@@ -43,15 +45,15 @@ enum Body {
 
 /// A node's elements while they are looked at.
 pub(super) enum Content<'a> {
-    Packed(&'a Listpack),
+    Packed(&'a Pack),
     Plain(&'a [u8]),
 }
 
 /// A node's bytes as an RDB file carries them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeBytes<'a> {
     /// As they are.
-    Raw(&'a [u8]),
+    Raw(Cow<'a, [u8]>),
     /// LZF, which gives `raw_len` bytes.
     Lzf {
         /// The compressed bytes.
@@ -82,8 +84,8 @@ impl<'a> NodeRef<'a> {
     #[must_use]
     pub fn bytes(self) -> NodeBytes<'a> {
         match &self.0.body {
-            Body::Packed(listpack) => NodeBytes::Raw(listpack.as_bytes()),
-            Body::Plain(bytes) => NodeBytes::Raw(bytes),
+            Body::Packed(pack) => NodeBytes::Raw(pack.bytes()),
+            Body::Plain(bytes) => NodeBytes::Raw(Cow::Borrowed(bytes)),
             Body::PackedLzf { raw_len, bytes } | Body::PlainLzf { raw_len, bytes } => {
                 NodeBytes::Lzf { bytes, raw_len: *raw_len as usize }
             }
@@ -114,7 +116,7 @@ impl Node {
 
     pub(super) fn packed(listpack: Listpack) -> Self {
         let entries = u32::try_from(listpack.len()).expect("each takes two of at most 2^32 bytes");
-        Self { entries, stubborn: false, body: Body::Packed(listpack) }
+        Self { entries, stubborn: false, body: Body::Packed(Pack::new(listpack)) }
     }
 
     #[inline]
@@ -133,7 +135,7 @@ impl Node {
     /// Bytes of the listpack or element when raw.
     pub(super) fn raw_len(&self) -> usize {
         match &self.body {
-            Body::Packed(listpack) => listpack.byte_len(),
+            Body::Packed(pack) => pack.byte_len(),
             Body::Plain(bytes) => bytes.len(),
             Body::PackedLzf { raw_len, .. } | Body::PlainLzf { raw_len, .. } => *raw_len as usize,
         }
@@ -142,7 +144,7 @@ impl Node {
     /// Bytes of its allocation.
     pub(super) fn alloc_size(&self) -> usize {
         match &self.body {
-            Body::Packed(listpack) => listpack.alloc_size(),
+            Body::Packed(pack) => pack.alloc_size(),
             Body::Plain(bytes) | Body::PackedLzf { bytes, .. } | Body::PlainLzf { bytes, .. } => {
                 size_class(bytes.len())
             }
@@ -153,10 +155,10 @@ impl Node {
     #[inline]
     pub(super) fn read<R>(&self, look: impl FnOnce(Content<'_>) -> R) -> R {
         match &self.body {
-            Body::Packed(listpack) => look(Content::Packed(listpack)),
+            Body::Packed(pack) => look(Content::Packed(pack)),
             Body::Plain(bytes) => look(Content::Plain(bytes)),
             Body::PackedLzf { raw_len, bytes } => {
-                look(Content::Packed(&listpack_of(*raw_len, bytes)))
+                look(Content::Packed(&Pack::new(listpack_of(*raw_len, bytes))))
             }
             Body::PlainLzf { raw_len, bytes } => look(Content::Plain(&decompress(*raw_len, bytes))),
         }
@@ -165,7 +167,7 @@ impl Node {
     /// Shows element number `index`.
     pub(super) fn get<R>(&self, index: usize, look: impl FnOnce(Item<'_>) -> R) -> R {
         self.read(|content| match content {
-            Content::Packed(listpack) => look(listpack.get(at(listpack, index))),
+            Content::Packed(pack) => look(pack.get(pack.at(index, self.entries()))),
             Content::Plain(bytes) => look(Item::Bytes(bytes)),
         })
     }
@@ -174,7 +176,7 @@ impl Node {
     #[inline]
     pub(super) fn first(&self) -> Item<'_> {
         match &self.body {
-            Body::Packed(listpack) => listpack.get(listpack.first().expect("no node is empty")),
+            Body::Packed(pack) => pack.first(),
             Body::Plain(bytes) => Item::Bytes(bytes),
             Body::PackedLzf { .. } | Body::PlainLzf { .. } => unreachable!("{RAW}"),
         }
@@ -184,7 +186,7 @@ impl Node {
     #[inline]
     pub(super) fn last(&self) -> Item<'_> {
         match &self.body {
-            Body::Packed(listpack) => listpack.get(listpack.last().expect("no node is empty")),
+            Body::Packed(pack) => pack.last(),
             Body::Plain(bytes) => Item::Bytes(bytes),
             Body::PackedLzf { .. } | Body::PlainLzf { .. } => unreachable!("{RAW}"),
         }
@@ -194,8 +196,8 @@ impl Node {
     #[inline]
     pub(super) fn for_each(&self, from: usize, count: usize, mut look: impl FnMut(Item<'_>)) {
         self.read(|content| match content {
-            Content::Packed(listpack) => {
-                listpack.iter_from(at(listpack, from)).take(count).for_each(look)
+            Content::Packed(pack) => {
+                pack.iter_from(pack.at(from, self.entries())).take(count).for_each(look)
             }
             Content::Plain(bytes) => look(Item::Bytes(bytes)),
         });
@@ -210,12 +212,12 @@ impl Node {
     ) -> ControlFlow<B> {
         self.read(|content| match (content, direction) {
             (Content::Plain(bytes), _) => look(Item::Bytes(bytes)),
-            (Content::Packed(listpack), Direction::Forward) => {
-                listpack.iter_from(at(listpack, from)).try_for_each(look)
+            (Content::Packed(pack), Direction::Forward) => {
+                pack.iter_from(pack.at(from, self.entries())).try_for_each(look)
             }
-            (Content::Packed(listpack), Direction::Backward) => {
+            (Content::Packed(pack), Direction::Backward) => {
                 let skipped = self.entries() - 1 - from;
-                listpack.iter().rev().skip(skipped).try_for_each(look)
+                pack.iter().rev().skip(skipped).try_for_each(look)
             }
         })
     }
@@ -247,7 +249,7 @@ impl Node {
 
     #[inline]
     pub(super) fn push_back(&mut self, element: &[u8]) {
-        self.edit().push_back(element);
+        self.edit_back().push_back(element);
         self.entries += 1;
     }
 
@@ -278,8 +280,8 @@ impl Node {
     pub(super) fn remove_first(&mut self) {
         self.entries -= 1;
         if self.entries > 0 {
-            let listpack = self.edit();
-            listpack.remove(listpack.first().expect("others are left"));
+            self.stubborn = false;
+            self.pack_mut().remove_first();
         }
     }
 
@@ -288,7 +290,7 @@ impl Node {
     pub(super) fn remove_last(&mut self) {
         self.entries -= 1;
         if self.entries > 0 {
-            let listpack = self.edit();
+            let listpack = self.edit_back();
             listpack.remove(listpack.last().expect("others are left"));
         }
     }
@@ -324,7 +326,7 @@ impl Node {
             }
             self.open();
         }
-        let removed = remove_items(self.edit_unchanged(), direction, limit, remove);
+        let removed = remove_items(self.pack_mut().edit(), direction, limit, remove);
         self.stubborn &= removed == 0;
         self.entries -= removed as u32;
         removed
@@ -351,7 +353,7 @@ impl Node {
     pub(super) fn open(&mut self) {
         match &self.body {
             Body::PackedLzf { raw_len, bytes } => {
-                self.body = Body::Packed(listpack_of(*raw_len, bytes));
+                self.body = Body::Packed(Pack::new(listpack_of(*raw_len, bytes)));
             }
             Body::PlainLzf { raw_len, bytes } => {
                 self.body = Body::Plain(decompress(*raw_len, bytes).into_boxed_slice());
@@ -363,9 +365,9 @@ impl Node {
     /// Compresses the node, if it is worth while and not done yet. The compressor is made when it
     /// is needed, for the next node to use again.
     pub(super) fn compress(&mut self, compressor: &mut Option<Compressor>) {
-        let bytes = match &self.body {
-            Body::Packed(listpack) => listpack.as_bytes(),
-            Body::Plain(bytes) => bytes.as_ref(),
+        let bytes = match &mut self.body {
+            Body::Packed(pack) => pack.edit().as_bytes(),
+            Body::Plain(bytes) => &bytes[..],
             Body::PackedLzf { .. } | Body::PlainLzf { .. } => return,
         };
         let Ok(raw_len) = u32::try_from(bytes.len()) else { return };
@@ -386,18 +388,15 @@ impl Node {
         };
     }
 
-    /// The listpack of a raw node that is not plain.
-    pub(super) fn listpack(&self) -> Option<&Listpack> {
-        match &self.body {
-            Body::Packed(listpack) => Some(listpack),
-            Body::Plain(_) | Body::PackedLzf { .. } | Body::PlainLzf { .. } => None,
-        }
+    /// Whether it is raw and not plain.
+    pub(super) fn is_listpack(&self) -> bool {
+        matches!(self.body, Body::Packed(_))
     }
 
-    /// The same by value.
+    /// The listpack of a raw node that is not plain.
     pub(super) fn into_listpack(self) -> Option<Listpack> {
         match self.body {
-            Body::Packed(listpack) => Some(listpack),
+            Body::Packed(pack) => Some(pack.into_listpack()),
             Body::Plain(_) | Body::PackedLzf { .. } | Body::PlainLzf { .. } => None,
         }
     }
@@ -406,13 +405,20 @@ impl Node {
     #[inline]
     fn edit(&mut self) -> &mut Listpack {
         self.stubborn = false;
-        self.edit_unchanged()
+        self.pack_mut().edit()
+    }
+
+    /// The same, to be changed at its end.
+    #[inline]
+    fn edit_back(&mut self) -> &mut Listpack {
+        self.stubborn = false;
+        self.pack_mut().edit_back()
     }
 
     #[inline]
-    fn edit_unchanged(&mut self) -> &mut Listpack {
+    fn pack_mut(&mut self) -> &mut Pack {
         match &mut self.body {
-            Body::Packed(listpack) => listpack,
+            Body::Packed(pack) => pack,
             Body::Plain(_) | Body::PackedLzf { .. } | Body::PlainLzf { .. } => {
                 unreachable!("{RAW}")
             }
@@ -423,7 +429,7 @@ impl Node {
     pub(super) fn check_invariants(&self) {
         assert!(self.entries > 0, "no node is empty");
         match &self.body {
-            Body::Packed(listpack) => assert_eq!(listpack.len(), self.entries()),
+            Body::Packed(pack) => assert_eq!(pack.iter().count(), self.entries()),
             Body::PackedLzf { raw_len, bytes } => {
                 assert_eq!(listpack_of(*raw_len, bytes).len(), self.entries());
             }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 
@@ -280,7 +281,8 @@ fn the_layout_is_what_the_head_says() {
         list.push_back(element.as_bytes(), Limits::new(-2));
     }
     let bytes = b"\x0d\0\0\0\x02\0\x81a\x02\xc3\xe8\x02\xff";
-    assert_eq!(list.sole_listpack().map(Listpack::as_bytes), Some(&bytes[..]));
+    let node = list.sole_listpack().expect("one node");
+    assert_eq!(node.bytes(), NodeBytes::Raw(Cow::Borrowed(bytes)));
 }
 
 #[test]
@@ -317,6 +319,61 @@ fn a_removed_range_hands_out_its_whole_nodes() {
     list.check_invariants();
 }
 
+/// A list of the numbers below 100 in one node, of which the first `gone` were popped.
+fn popped(gone: usize) -> Quicklist {
+    let mut list = Quicklist::new(0);
+    for n in 0..100 {
+        list.push_back(format!("element {n}").as_bytes(), Limits::new(-2));
+    }
+    for n in 0..gone {
+        list.pop_front(|item| assert_eq!(item.to_vec(), format!("element {n}").into_bytes()));
+    }
+    list.check_invariants();
+    list
+}
+
+/// What the elements are.
+fn texts(list: &Quicklist) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    list.for_each(0..list.len(), |item| all.push(item.to_vec()));
+    all
+}
+
+#[test]
+fn what_is_popped_leaves_no_trace_in_a_nodes_bytes() {
+    for gone in [0, 1, 30, 49, 50, 51, 98, 99] {
+        let list = popped(gone);
+        let mut fresh = Quicklist::new(0);
+        texts(&list).iter().for_each(|text| fresh.push_back(text, Limits::new(-2)));
+        let (node, wanted) = (list.sole_listpack().unwrap(), fresh.sole_listpack().unwrap());
+        assert_eq!((node.raw_len(), node.bytes()), (wanted.raw_len(), wanted.bytes()), "{gone}");
+        assert_eq!(list.into_listpack().unwrap(), fresh.into_listpack().unwrap(), "{gone}");
+    }
+}
+
+#[test]
+fn every_change_finds_its_place_behind_popped_elements() {
+    let limits = Limits::new(-2);
+    let changes: [(fn(&mut Quicklist, Limits), fn(&mut Vec<Vec<u8>>)); 6] = [
+        (|list, limits| list.push_front(b"x", limits), |all| all.insert(0, b"x".to_vec())),
+        (|list, limits| list.push_back(b"x", limits), |all| all.push(b"x".to_vec())),
+        (|list, limits| list.insert(7, b"x", limits), |all| all.insert(7, b"x".to_vec())),
+        (|list, limits| assert!(list.set(7, b"x", limits)), |all| all[7] = b"x".to_vec()),
+        (|list, _| drop(list.remove_range(3..9)), |all| drop(all.drain(3..9))),
+        (|list, _| assert!(list.pop_back(|_| ()).is_some()), |all| drop(all.pop())),
+    ];
+    for (change, wanted) in changes {
+        let mut list = popped(30);
+        let mut all = texts(&list);
+        change(&mut list, limits);
+        wanted(&mut all);
+        list.check_invariants();
+        assert_eq!(texts(&list), all);
+        let at = all.len() / 2;
+        assert_eq!(list.get(at, |item| item.to_vec()), Some(all[at].clone()));
+    }
+}
+
 #[test]
 fn a_list_of_one_listpack_gives_it_back() {
     let mut listpack = Listpack::new();
@@ -336,7 +393,7 @@ fn nodes_from_elsewhere_are_compressed_when_all_are_there() {
     for node in source.nodes() {
         match node.bytes() {
             NodeBytes::Raw(bytes) => {
-                list.append_listpack(Listpack::from_bytes(bytes).expect("a listpack"));
+                list.append_listpack(Listpack::from_bytes(&bytes).expect("a listpack"));
             }
             NodeBytes::Lzf { .. } => list.append_plain(vec![b'p'; 60].into()),
         }

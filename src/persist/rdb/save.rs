@@ -122,7 +122,7 @@ fn old_list(list: &List, out: &mut Saver<'_, '_>) {
     out.length(nodes.node_count());
     for node in nodes.nodes() {
         let bytes = match node.bytes() {
-            NodeBytes::Raw(bytes) => Cow::Borrowed(bytes),
+            NodeBytes::Raw(bytes) => bytes,
             NodeBytes::Lzf { bytes, raw_len } => {
                 Cow::Owned(decompress(bytes, raw_len).expect("the list compressed it"))
             }
@@ -150,7 +150,7 @@ fn nodes(list: &Quicklist, out: &mut Saver<'_, '_>) {
 pub(super) fn node(node: NodeRef<'_>, out: &mut Encoder<'_>) {
     out.length(if node.is_plain() { container::PLAIN } else { container::PACKED });
     match node.bytes() {
-        NodeBytes::Raw(bytes) => out.string(bytes),
+        NodeBytes::Raw(bytes) => out.string(&bytes),
         NodeBytes::Lzf { bytes, raw_len } => out.lzf(bytes, raw_len),
     }
 }

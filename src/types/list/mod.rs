@@ -13,7 +13,7 @@ use super::value::{OTHER_FORM, Quick, mark};
 use super::{Collection, Kinds, Limits, Type, Value, part};
 use crate::ds::handle::{Any, OneOf};
 use crate::ds::listpack::{Item, Listpack};
-use crate::ds::quicklist::{Direction, Limits as NodeLimits, Quicklist};
+use crate::ds::quicklist::{Direction, Limits as NodeLimits, NodeRef, Quicklist};
 use crate::stdx::num;
 
 /// More nodes than these are freed on another thread.
@@ -196,7 +196,7 @@ impl List {
 
     fn pack(&mut self, within: NodeLimits) {
         let Form::Quick(list) = self.form_mut() else { return };
-        let fits = |list: &Listpack| within.fit(list.byte_len(), list.len());
+        let fits = |node: NodeRef<'_>| within.fit(node.raw_len(), node.entries());
         if list.sole_listpack().is_some_and(fits)
             && let Ok(listpack) = std::mem::take(list).into_listpack()
         {
