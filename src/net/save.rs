@@ -12,10 +12,17 @@ use crate::persist::snapshot::{
 use crate::server::Server;
 use crate::stdx::alloc;
 use crate::stdx::os::priority;
+use crate::stdx::os::time::thread_cpu_ns;
 use std::time::{Duration, Instant};
 
 /// How long to wait for the thread then.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// A shorter wait is not worth a timer, which has a resolution of a millisecond.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
+
+/// How long it is looked how much of the loop's time clients take.
+const WINDOW: Duration = Duration::from_millis(5);
 
 /// How often a long wait looks whether it is still for something.
 const STEP: Duration = Duration::from_millis(10);
@@ -51,31 +58,69 @@ fn save(door: &Door, task: Task, target: Target) {
 
 /// Reads the snapshot of this number to its end.
 async fn read(door: Door, number: u64, in_flight: InFlight) {
-    let mut turns = door.enter(|s| s.stats.turns);
+    let mut demand = Demand::new();
+    // What is to be waited yet before slices have no more than their share.
+    let mut owed = Duration::ZERO;
     while door.enter(|s| s.persist.snapshots.reading == Some(number)) {
         if in_flight.bytes() > door.enter(|s| in_flight_max(s.maxmemory)) {
             tokio::time::sleep(PATIENCE).await;
             continue;
         }
         let began = Instant::now();
-        let slice = door.enter(|s| {
+        let (reading, delay, share) = door.enter(|s| {
             let before = s.keyspace.shared.snapshot_keys();
             let reading = snapshot::slice(s);
             let keys = s.keyspace.shared.snapshot_keys().saturating_sub(before);
             let delay = Duration::from_micros(snapshot::delay_us(s, keys));
-            (reading, delay, s.stats.turns, s.config.snapshot_loop_share)
+            (reading, delay, s.config.snapshot_loop_share)
         });
-        let (reading, delay, turns_now, share) = slice;
         if reading == Reading::Complete {
             return;
         }
-        // Clients that are served meanwhile get the rest of the loop's time.
-        let busy = std::mem::replace(&mut turns, turns_now) != turns_now;
-        let rest = if busy { began.elapsed() * (100 - share) / share } else { Duration::ZERO };
-        match rest.max(delay) {
-            Duration::ZERO => tokio::task::yield_now().await,
-            rest => wait(&door, rest).await,
+        let took = began.elapsed();
+        owed += took.mul_f64(1.0 / demand.share_left(took, share) - 1.0).max(delay);
+        if owed < SLEEP_MIN {
+            tokio::task::yield_now().await;
+        } else {
+            wait(&door, std::mem::take(&mut owed)).await;
         }
+    }
+}
+
+/// How much of the loop's time clients ask for.
+struct Demand {
+    /// When the window began in which it is measured, and what CPU time the loop had used by then.
+    window: (Instant, u64),
+    /// Time that slices took in it.
+    slices: Duration,
+    /// The share of the loop's time that others took lately; all of it before it is known.
+    taken: f64,
+}
+
+impl Demand {
+    fn new() -> Self {
+        Self { window: (Instant::now(), thread_cpu_ns()), slices: Duration::ZERO, taken: 1.0 }
+    }
+
+    /// The share of the loop's time that slices may take after one that took so long: what clients leave, and
+    /// so many percent at least.
+    ///
+    /// If clients want a part `d` of the time and have the part `p`, they are busy for `d / p` of that. Their
+    /// part is made the root of `d`, so that it is as much larger than what they want as the whole is
+    /// larger than their part: few wait for a slice to end where the loop is nearly idle, and where it is
+    /// busy the slices keep to the percentage.
+    fn share_left(&mut self, took: Duration, percent: u32) -> f64 {
+        self.slices += took;
+        let wall = self.window.0.elapsed();
+        if wall >= WINDOW {
+            let cpu = thread_cpu_ns();
+            let used = Duration::from_nanos(cpu.saturating_sub(self.window.1));
+            let taken = used.saturating_sub(self.slices).div_duration_f64(wall);
+            self.taken = self.taken.min(1.0).midpoint(taken.min(1.0));
+            self.window = (Instant::now(), cpu);
+            self.slices = Duration::ZERO;
+        }
+        (1.0 - self.taken.sqrt()).max(f64::from(percent) / 100.0)
     }
 }
 

@@ -10,11 +10,21 @@ use std::mem::MaybeUninit;
 /// Nanoseconds of `CLOCK_MONOTONIC`: since boot on Linux, never stepping back.
 #[must_use]
 pub fn monotonic_ns() -> u64 {
+    nanos_of(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds of CPU time that the calling thread has used.
+#[must_use]
+pub fn thread_cpu_ns() -> u64 {
+    nanos_of(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What one of the clocks says that are never negative.
+fn nanos_of(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a valid, writable timespec for the length of the call.
-    let rc = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    assert_eq!(rc, 0, "every supported system has CLOCK_MONOTONIC");
-    // Neither part is ever negative on the monotonic clock.
+    let rc = unsafe { libc::clock_gettime(clock, &raw mut now) };
+    assert_eq!(rc, 0, "every supported system has the monotonic clock and the threads' own");
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
