@@ -32,6 +32,7 @@ pub fn wrote(s: &mut Server, id: ClientId) {
     if aof.holds && !session.flags.held {
         session.flags.held = true;
         aof.held.push(id);
+        aof.held_ever += 1;
     }
 }
 

@@ -2,6 +2,12 @@
 //!
 //! The loop puts jobs into a queue, once for all connections that are ready together, and goes on; the thread takes all there are at once and reports what came of
 //! them, so what many turns wrote becomes one write and one sync. It is woken only where it sleeps.
+//!
+//! # Group commit
+//! With `appendfsync always` a sync takes as long for one write as for many, and clients who are answered
+//! together mostly write again together, a moment later. Were the next sync begun at once, with what had come
+//! during the last, they would miss it, and all clients would fall into two halves that each wait for
+//! two syncs. So after a sync the thread waits for those who were just answered, [`Gathering`] says how long.
 
 use crate::persist::aof::Aof;
 use crate::persist::aof::writer::{Failure, Job, Report, Writer};
@@ -30,6 +36,10 @@ struct Queue {
     jobs: Vec<Job>,
     /// The thread sleeps until there are jobs.
     sleeps: bool,
+    /// How often a client began to wait for what is in the jobs, those taken already too.
+    waiters: u64,
+    /// The thread waits until there were so many.
+    gathers: Option<u64>,
     /// There will be no more.
     ended: bool,
 }
@@ -51,7 +61,10 @@ impl LogThread {
         }
         let mut queue = self.queue.lock();
         aof.hand_over(&mut queue.jobs);
-        if std::mem::take(&mut queue.sleeps) {
+        queue.waiters = aof.held_ever;
+        let gathered = queue.gathers.is_some_and(|awaited| queue.waiters >= awaited);
+        if std::mem::take(&mut queue.sleeps) || gathered {
+            queue.gathers = None;
             drop(queue);
             self.queue.changed.notify_one();
         }
@@ -76,9 +89,9 @@ impl Shared {
         self.queue.lock().expect("no holder of the lock panics")
     }
 
-    /// Waits for jobs, but no longer than `most`; takes those there are, and whether there will be no
-    /// more.
-    fn take(&self, most: Option<Duration>) -> (Vec<Job>, bool) {
+    /// Waits for jobs, but no longer than `most`; takes those there are, how often clients began to wait so far,
+    /// and whether there will be no more.
+    fn take(&self, most: Option<Duration>) -> (Vec<Job>, u64, bool) {
         let mut queue = self.lock();
         while queue.jobs.is_empty() && !queue.ended {
             queue.sleeps = true;
@@ -91,7 +104,59 @@ impl Shared {
             break;
         }
         queue.sleeps = false;
-        (std::mem::take(&mut queue.jobs), queue.ended)
+        (std::mem::take(&mut queue.jobs), queue.waiters, queue.ended)
+    }
+
+    /// Waits until so many more clients wait for what they wrote, but no longer than `most`: how many there are.
+    fn gather(&self, awaited: u64, most: Duration) -> u64 {
+        let mut queue = self.lock();
+        let before = queue.waiters;
+        let until = Instant::now() + most;
+        queue.gathers = Some(before + awaited);
+        while queue.gathers.is_some() && !queue.ended {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(queue, left);
+            queue = waited.expect("no holder of the lock panics").0;
+        }
+        queue.gathers = None;
+        queue.waiters - before
+    }
+}
+
+/// How long to wait after a sync for those it was made for.
+struct Gathering {
+    /// The part of those answered that is waited for: as many as came back in time before, and as long as all
+    /// of them do, a few more.
+    returning: f64,
+    /// How often clients had begun to wait before the last sync.
+    waiters: u64,
+}
+
+impl Gathering {
+    /// Clients that come back in time make this a larger part of what is expected.
+    const STEP: f64 = 1.0 / 16.0;
+
+    fn new() -> Self {
+        Self { returning: 1.0, waiters: 0 }
+    }
+
+    /// A sync that took so long was made for all who had begun to wait, so often. Waits for them, but no longer
+    /// than the sync took: a wait that nobody comes in makes two of it at most.
+    fn synced(&mut self, waiters: u64, took: Duration, queue: &Shared) {
+        let answered = waiters - std::mem::replace(&mut self.waiters, waiters);
+        let awaited = (answered as f64 * self.returning) as u64;
+        if awaited == 0 {
+            self.returning = (self.returning + Self::STEP).min(1.0);
+            return;
+        }
+        let came = queue.gather(awaited, took);
+        self.returning = match came < awaited {
+            true => came as f64 / answered as f64,
+            false => (self.returning + Self::STEP).min(1.0),
+        };
     }
 }
 
@@ -103,9 +168,10 @@ fn run(
     alloc::register_thread();
     let started = Instant::now();
     let now_ms = || started.elapsed().as_millis() as u64;
+    let mut gathering = Gathering::new();
     loop {
         let wake = writer.wake_at().map(|at| Duration::from_millis(at.saturating_sub(now_ms())));
-        let (jobs, ended) = queue.take(wake);
+        let (jobs, waiters, ended) = queue.take(wake);
         jobs.into_iter().for_each(|job| writer.add(job));
         if ended {
             return writer.end();
@@ -113,9 +179,13 @@ fn run(
         if let Some(pause) = writer.pause() {
             std::thread::sleep(pause);
         }
+        let (synced_to, began) = (writer.progress().synced, Instant::now());
         for report in writer.work(now_ms()) {
             // At the loop's end nobody listens any more.
             let _ = reports.send(report);
+        }
+        if writer.syncs_first() && writer.progress().synced != synced_to {
+            gathering.synced(waiters, began.elapsed(), queue);
         }
     }
 }

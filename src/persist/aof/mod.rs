@@ -70,6 +70,8 @@ pub struct Aof {
     pub holds: bool,
     /// Clients whose replies do.
     pub held: Vec<ClientId>,
+    /// How often a client's reply began to wait.
+    pub held_ever: u64,
     /// Clients in WAITAOF.
     pub waiting: Vec<ClientId>,
     /// Writes are refused: it cannot be written, or is too far behind.

@@ -190,6 +190,11 @@ impl Writer {
         writer
     }
 
+    /// Whether what is written is synced before it is answered.
+    pub fn syncs_first(&self) -> bool {
+        self.policy.syncs_first()
+    }
+
     /// How far it is.
     pub fn progress(&self) -> Progress {
         self.progress
