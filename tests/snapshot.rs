@@ -58,6 +58,11 @@ impl Bench {
         self.answers(self.client);
     }
 
+    /// Bytes of values that nobody has any more and that are not free yet.
+    fn kept(&mut self) -> u64 {
+        self.server.server().keyspace.shared.unfreed().bytes()
+    }
+
     fn digest(&mut self) -> String {
         self.run("DEBUG DIGEST")
     }
@@ -104,6 +109,48 @@ fn big_values_are_saved_as_they_were_in_pieces_and_at_once() {
         }
         bench.server.take_snapshots();
         assert_eq!(bench.digest_of_file(), digest, "at once: {at_once}");
+    }
+}
+
+#[test]
+fn a_big_value_that_goes_is_saved_by_and_by_and_nobody_waits() {
+    let removals: [fn(&mut Bench, &str); 3] = [
+        |bench, key| {
+            bench.run("MULTI");
+            bench.run(&format!("DEL {key}"));
+            bench.run(&format!("SET {key} another"));
+            assert_eq!(bench.run("EXEC"), "*2\r\n:1\r\n+OK\r\n");
+        },
+        |bench, key| {
+            assert_eq!(
+                bench.run(&format!("EVAL \"return redis.call('del','{key}')\" 0")),
+                ":1\r\n"
+            );
+        },
+        |bench, key| {
+            bench.server.advance(100_001);
+            assert_eq!(bench.run(&format!("EXISTS {key}")), ":0\r\n");
+        },
+    ];
+    for (number, remove) in removals.into_iter().enumerate() {
+        for steps in 0..6 {
+            let mut bench = Bench::new();
+            bench.fill(2000);
+            if number == 2 {
+                BIG.iter().for_each(|key| drop(bench.run(&format!("PEXPIRE {key} 100000"))));
+            }
+            let digest = bench.digest();
+            bench.run("BGSAVE");
+            // As many pieces, of keys or of a big value among them, are read before.
+            bench.server.server().keyspace.read_on_snapshot(steps);
+            for key in BIG {
+                remove(&mut bench, key);
+            }
+            assert!(steps > 0 || bench.kept() > 3_000_000, "{number}: they are encoded later");
+            bench.server.take_snapshots();
+            assert_eq!(bench.kept(), 0, "{number} {steps}: and freed");
+            assert_eq!(bench.digest_of_file(), digest, "{number} {steps}");
+        }
     }
 }
 

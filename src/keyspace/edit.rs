@@ -155,9 +155,9 @@ impl<'d> Edit<'d> {
         self.place.shared.dirty += times;
         self.place.shared.tell(self.place.db, self.slot.get().key(), event);
         if elements(self.slot.get()) == Some(0) {
-            let (entry, place) = self.take();
+            let (entry, place) = self.take_to_free();
             place.shared.tell(place.db, entry.key(), Event::DEL);
-            place.shared.free_entry(entry);
+            place.shared.free_entry(place.db, entry);
         } else {
             self.move_fields();
             self.free_leftovers();
@@ -203,8 +203,8 @@ impl<'d> Edit<'d> {
     pub(super) fn abandon(mut self) {
         self.touched.0 = false;
         if self.is_new || elements(self.slot.get()) == Some(0) {
-            let (entry, place) = self.take();
-            place.shared.free_entry(entry);
+            let (entry, place) = self.take_to_free();
+            place.shared.free_entry(place.db, entry);
         }
     }
 
@@ -224,19 +224,19 @@ impl<'d> Edit<'d> {
 
     /// Removes the key; the change is told as `event`.
     pub fn delete(self, event: Event) {
-        let (entry, place) = self.take();
+        let (entry, place) = self.take_to_free();
         place.shared.changed(place.db, entry.key(), event);
-        place.shared.free_entry(entry);
+        place.shared.free_entry(place.db, entry);
     }
 
     /// Removes the key to make room for another under its name: those who watch it are told,
     /// subscribers hear of what comes instead. The type of what went, which
     /// [`Db::tell_overwritten`](super::Db::tell_overwritten) asks for then.
     pub fn delete_untold(self) -> Type {
-        let (entry, place) = self.take();
+        let (entry, place) = self.take_to_free();
         let kind = Type::of(&entry);
         place.shared.tell(place.db, entry.key(), Event::SILENT);
-        place.shared.free_entry(entry);
+        place.shared.free_entry(place.db, entry);
         kind
     }
 
@@ -257,13 +257,26 @@ impl<'d> Edit<'d> {
     }
 
     fn take(self) -> (Entry, Place<'d>) {
+        let (slot, mut place, shown) = self.end();
+        let (entry, _) = place.remove(slot, shown);
+        (entry, place)
+    }
+
+    /// As [`Edit::take`], where the entry is to be freed next.
+    fn take_to_free(self) -> (Entry, Place<'d>) {
+        let (slot, mut place, shown) = self.end();
+        let (entry, _) = place.remove_to_free(slot, shown);
+        (entry, place)
+    }
+
+    /// The slot, what lies beside it, and whether the snapshot was shown it.
+    fn end(self) -> (OccupiedSlot<'d, Entry>, Place<'d>, bool) {
         let Self { slot, mut place, shown, fields_due, mut touched, .. } = self;
         touched.0 = false;
         if shown {
             place.move_field_deadline(fields_due, next_field_deadline(slot.get()));
         }
-        let (entry, _) = place.remove(slot, shown);
-        (entry, place)
+        (slot, place, shown)
     }
 
     /// Tells that there is a new key, before anything else is told of it.

@@ -318,10 +318,10 @@ fn sample(
 impl Place<'_> {
     /// Removes an entry for its memory; how many bytes it is.
     fn evict(mut self, slot: OccupiedSlot<'_, Entry>) -> usize {
-        let (entry, _) = self.remove(slot, false);
+        let (entry, _) = self.remove_to_free(slot, false);
         let bytes = types::memory(&entry);
         self.shared.evicted(self.db, &entry);
-        self.shared.free_entry(entry);
+        self.shared.free_entry(self.db, entry);
         bytes
     }
 }

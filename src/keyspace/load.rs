@@ -32,8 +32,8 @@ impl Keyspace {
             Slot::Vacant(slot) => slot,
             Slot::Occupied(_) if !replace => return Err(entry),
             Slot::Occupied(slot) => {
-                let (old, vacant) = place.remove(slot, false);
-                place.shared.free_entry(old);
+                let (old, vacant) = place.remove_to_free(slot, false);
+                place.shared.free_entry(db, old);
                 vacant
             }
         };

@@ -32,7 +32,9 @@ pub use edit::{Edit, Vacancy};
 pub use evict::Wanted;
 pub use held::Held;
 pub use lfu::Lfu;
-pub use shared::{Capture, Garbage, Keeper, KeyspaceStats, Listener, Reading, Shared};
+pub use shared::{
+    Capture, Departed, Garbage, Keeper, KeyspaceStats, Listener, Reading, Shared, Spent,
+};
 
 use crate::ds::dict::ResizePolicy;
 use crate::stdx::hash::Seed;
@@ -153,7 +155,12 @@ impl Keyspace {
         let Some(snapshot) = shared.snapshot() else { return Reading::Complete };
         let reading = snapshot.read_on(dbs, buckets);
         let spent: Vec<_> = std::iter::from_fn(|| snapshot.take_spent()).collect();
-        spent.into_iter().for_each(|database| shared.discard_database(database));
+        for spent in spent {
+            match spent {
+                Spent::Database(database) => shared.discard_database(database),
+                Spent::Entry(departed) => shared.free_spent(departed.into_entry()),
+            }
+        }
         reading
     }
 

@@ -35,12 +35,23 @@ impl<'d> Place<'d> {
         (entry, vacant)
     }
 
+    /// As [`Place::remove`], of an entry that goes to [`Shared::free_entry`] next. A big value that the snapshot is
+    /// yet to encode is given to it there, so that nobody waits while it is encoded at once.
+    pub(super) fn remove_to_free<'s>(
+        &mut self,
+        slot: OccupiedSlot<'s, Entry>,
+        shown: bool,
+    ) -> (Entry, VacantSlot<'s, Entry>) {
+        let shown = shown || self.shared.awaits(slot.get());
+        self.remove(slot, shown)
+    }
+
     /// Removes an entry whose time is over.
     #[cold]
     pub(super) fn expire(mut self, slot: OccupiedSlot<'d, Entry>) -> (VacantSlot<'d, Entry>, Self) {
-        let (entry, vacant) = self.remove(slot, false);
+        let (entry, vacant) = self.remove_to_free(slot, false);
         self.shared.expired(self.db, &entry);
-        self.shared.free_entry(entry);
+        self.shared.free_entry(self.db, entry);
         (vacant, self)
     }
 
@@ -84,8 +95,16 @@ impl Shared {
         self.tell(db, entry.key(), Event::EXPIRED);
     }
 
-    /// Frees an entry, or has another thread free its value if that takes long.
-    pub(super) fn free_entry(&mut self, entry: Entry) {
+    /// Frees an entry that left database `db`, or has another thread free its value if that takes long, or a snapshot
+    /// keep it that is yet to encode it.
+    pub(super) fn free_entry(&mut self, db: u32, entry: Entry) {
+        if let Some(entry) = self.hand_to_snapshot(db, entry) {
+            self.free_spent(entry);
+        }
+    }
+
+    /// Frees an entry that a snapshot has no use for.
+    pub(super) fn free_spent(&mut self, entry: Entry) {
         if let Some(value) = entry.into_value() {
             self.free_value(value);
         }

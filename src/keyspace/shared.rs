@@ -2,7 +2,7 @@
 
 use super::own::Own;
 use super::{Access, Change, Database, Event, EventClass};
-use crate::types::{Entry, Type};
+use crate::types::{self, Entry, Type};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -114,6 +114,10 @@ pub trait Capture: std::fmt::Debug {
     /// it when it was taken out: its epoch is marked.
     fn before_insert(&mut self, entry: &mut Entry);
 
+    /// Called when an entry of database `db` that it [awaits](Self::awaits) has left without being shown. The
+    /// snapshot keeps it until it is encoded; one that has no use for it hands it back, to be freed.
+    fn departed(&mut self, db: u32, entry: Departed) -> Option<Departed>;
+
     /// Called when database `db` was emptied, with all it held. A snapshot that is not done with it
     /// keeps it and goes on reading there; else it is handed back, to be freed.
     fn flushed(&mut self, db: u32, database: Database) -> Option<Database>;
@@ -136,7 +140,7 @@ pub trait Capture: std::fmt::Debug {
     fn served(&self) -> usize;
 
     /// A database that was handed to it by [`Capture::flushed`] and is read, to be freed.
-    fn take_spent(&mut self) -> Option<Database>;
+    fn take_spent(&mut self) -> Option<Spent>;
 
     /// Nobody wants it any more. It goes on reading to mark every entry, for the next snapshot relies on
     /// that, but encodes nothing.
@@ -206,7 +210,25 @@ impl Unfreed {
     }
 }
 
+/// What a snapshot is done with.
+#[derive(Debug)]
+pub enum Spent {
+    /// A database that was emptied while it was read.
+    Database(Database),
+    /// An entry that was removed before it was read.
+    Entry(Departed),
+}
+
+/// An entry that is nobody's any more but a snapshot's. Its memory counts as that of what waits to be freed.
+#[derive(Debug)]
+pub struct Departed {
+    /// The entry.
+    pub entry: Entry,
+    counted: Counted,
+}
+
 /// One thing among the unfreed, until it is dropped on whatever thread.
+#[derive(Debug)]
 struct Counted {
     unfreed: Arc<Unfreed>,
     bytes: u64,
@@ -219,6 +241,14 @@ impl Counted {
         unfreed.values.fetch_add(1, Relaxed);
         unfreed.databases.fetch_add(whole_database.into(), Relaxed);
         Self { unfreed: Arc::clone(unfreed), bytes, whole_database }
+    }
+}
+
+impl Departed {
+    /// The entry, to be freed.
+    pub(super) fn into_entry(self) -> Entry {
+        drop(self.counted);
+        self.entry
     }
 }
 
@@ -410,6 +440,22 @@ impl Shared {
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.before_change(db, entry);
         }
+    }
+
+    /// Whether a running snapshot is yet to encode the entry, which takes long.
+    pub(super) fn awaits(&self, entry: &Entry) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.awaits(entry))
+    }
+
+    /// Gives an entry that left database `db` to the snapshot, if that awaits it; else it comes back.
+    pub(super) fn hand_to_snapshot(&mut self, db: u32, entry: Entry) -> Option<Entry> {
+        if !self.awaits(&entry) {
+            return Some(entry);
+        }
+        let counted = Counted::new(&self.unfreed, types::memory(&entry) as u64, false);
+        let departed = Departed { entry, counted };
+        let snapshot = self.snapshot.as_mut().expect("it was asked just now");
+        snapshot.departed(db, departed).map(Departed::into_entry)
     }
 
     /// Where it learns that there is a new one.

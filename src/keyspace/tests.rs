@@ -1,7 +1,9 @@
 //! The databases against a plain model: maps of keys to values and deadlines, from which every event,
 //! every count and the contents of a snapshot follow.
 
-use super::{Capture, Database, Db, Event, EventClass, Keeper, Keyspace, Listener, Reading};
+use super::{
+    Capture, Database, Db, Departed, Event, EventClass, Keeper, Keyspace, Listener, Reading, Spent,
+};
 use crate::config::Config;
 use crate::ds::dict::tag;
 use crate::stdx::hash::Seed;
@@ -179,6 +181,10 @@ impl Capture for Recorder {
         entry.set_epoch(self.0.borrow().epoch);
     }
 
+    fn departed(&mut self, _: u32, _: Departed) -> Option<Departed> {
+        unreachable!("it awaits nothing")
+    }
+
     fn flushed(&mut self, db: u32, database: Database) -> Option<Database> {
         let copies = &mut *self.0.borrow_mut();
         match copies.was[db as usize].take() {
@@ -206,7 +212,7 @@ impl Capture for Recorder {
         0
     }
 
-    fn take_spent(&mut self) -> Option<Database> {
+    fn take_spent(&mut self) -> Option<Spent> {
         None
     }
 

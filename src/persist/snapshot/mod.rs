@@ -9,7 +9,8 @@
 //!
 //! A value that takes long to encode is encoded in pieces, between which commands go on. It ends the lane of
 //! what is to be sent until it is whole; what has to be encoded meanwhile goes beside it. Whoever would change
-//! it has to wait for it, which `exec` sees to; where nobody can wait (in EXEC, say) it is finished at once.
+//! it has to wait for it, which `exec` sees to; where nobody can wait (in EXEC, say) it is finished at once. One
+//! that is removed meanwhile goes from its database to the snapshot, which frees it when it is whole.
 //!
 //! # What is done
 //! Each entry has an epoch of two bits. It is that of the running snapshot once the entry has been encoded, or
@@ -24,6 +25,7 @@
 //! 3. Entries of a database in `Source::Live` without the epoch are those that it had at the beginning.
 //! 4. Of the databases that the walk has passed, those entries are without the epoch that `waiting` or `amid`
 //!    name, and no others.
+//! 5. An entry that `waiting` or `amid` has itself bears no epoch and is in no database.
 
 mod state;
 #[cfg(test)]
@@ -34,7 +36,7 @@ pub use crate::effects::SnapshotPurpose as Purpose;
 pub use state::{Current, Snapshots, Task};
 pub use write::{Destination, Form, Target, write, write_blocks};
 
-use crate::keyspace::{Access, Capture, Database, Reading};
+use crate::keyspace::{Access, Capture, Database, Departed, Reading, Spent};
 use crate::persist::aof::rewrite;
 use crate::persist::rdb::encode::{Encoder, Verbatim};
 use crate::persist::rdb::file::opcode;
@@ -157,6 +159,8 @@ struct Big {
     db: u32,
     key: Box<[u8]>,
     pieces: Pieces,
+    /// The entry, if it has left its database.
+    departed: Option<Departed>,
 }
 
 /// A database of the beginning.
@@ -193,8 +197,8 @@ pub struct Snapshot {
     cursor: u64,
     keys: usize,
     served: usize,
-    /// Databases that were given and are of no use any more.
-    spent: Vec<Database>,
+    /// What was given and is of no use any more.
+    spent: Vec<Spent>,
 }
 
 impl Lane {
@@ -227,7 +231,7 @@ impl Lane {
 
 impl Big {
     fn new(db: u32, key: &[u8]) -> Self {
-        Self { db, key: key.into(), pieces: Pieces::default() }
+        Self { db, key: key.into(), pieces: Pieces::default(), departed: None }
     }
 
     fn is(&self, db: u32, key: &[u8]) -> bool {
@@ -338,6 +342,15 @@ impl Snapshot {
         let Some(mut big) = self.amid.take().or_else(|| self.waiting.pop_front()) else {
             return false;
         };
+        if let Some(mut departed) = big.departed.take() {
+            if self.write_piece(&mut big, &mut departed.entry) {
+                self.spent.push(Spent::Entry(departed));
+            } else {
+                big.departed = Some(departed);
+                self.amid = Some(big);
+            }
+            return true;
+        }
         let db = big.db as usize;
         let mut source = std::mem::replace(&mut self.sources[db], Source::Done);
         let entry = source.database(databases).and_then(|database| database.peek_mut(&big.key));
@@ -429,7 +442,7 @@ impl Snapshot {
         if let Some(passed) = self.reading.checked_sub(1)
             && let Source::Given(spent) = std::mem::replace(&mut self.sources[passed], Source::Done)
         {
-            self.spent.push(*spent);
+            self.spent.push(Spent::Database(*spent));
         }
         let db = self.reading;
         let Some(source) = self.sources.get_mut(db) else { return false };
@@ -458,6 +471,19 @@ impl Capture for Snapshot {
 
     fn before_insert(&mut self, entry: &mut Entry) {
         entry.set_epoch(self.epoch);
+    }
+
+    fn departed(&mut self, db: u32, departed: Departed) -> Option<Departed> {
+        let Some(db) = self.original(db) else { return Some(departed) };
+        let key = departed.entry.key();
+        match self.amid.as_mut().filter(|big| big.is(db, key)) {
+            Some(big) => big.departed = Some(departed),
+            None => {
+                let big = Big::new(db, key);
+                self.waiting.push_back(Big { departed: Some(departed), ..big });
+            }
+        }
+        None
     }
 
     fn flushed(&mut self, db: u32, database: Database) -> Option<Database> {
@@ -508,7 +534,7 @@ impl Capture for Snapshot {
         self.served
     }
 
-    fn take_spent(&mut self) -> Option<Database> {
+    fn take_spent(&mut self) -> Option<Spent> {
         self.spent.pop()
     }
 
@@ -520,7 +546,7 @@ impl Capture for Snapshot {
         self.waiting.extend(self.amid.take());
         for source in self.sources.iter_mut().filter(|it| matches!(it, Source::Given(_))) {
             if let Source::Given(database) = std::mem::replace(source, Source::Done) {
-                self.spent.push(*database);
+                self.spent.push(Spent::Database(*database));
             }
         }
     }
