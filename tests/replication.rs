@@ -539,6 +539,31 @@ fn a_replica_leads_if_its_primary_asks_it_to() {
     assert_eq!(field(&mut primary, "second_repl_offset"), "101");
 }
 
+#[test]
+fn a_data_set_with_bytes_behind_it_is_not_taken() {
+    const EMPTY: &[u8] = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
+    let mark = "0123456789".repeat(4);
+    for (behind, status, old) in [("", "up", "$-1 "), ("more", "down", "$1 v ")] {
+        let set = [EMPTY, behind.as_bytes()].concat();
+        let counted = [format!("${}\r\n", set.len()).as_bytes(), &set].concat();
+        let marked = [format!("$EOF:{mark}\r\n").as_bytes(), &set, mark.as_bytes()].concat();
+        for (load, payload) in
+            ["disabled", "swapdb"].into_iter().flat_map(|load| [(load, &counted), (load, &marked)])
+        {
+            let mut replica = Primary::default();
+            replica.run("SET old v");
+            replica.run(&format!("CONFIG SET repl-diskless-load {load}"));
+            replica.run("REPLICAOF 127.0.0.1 7001");
+            let (attempt, _) = greet(&mut replica);
+            let answer = format!("+FULLRESYNC {mark} 100\r\n");
+            replica.server.link_receive(attempt, &[answer.as_bytes(), payload].concat());
+            assert_eq!(field(&mut replica, "master_link_status"), status, "{load} {behind}");
+            assert_eq!(replica.server.link_is_open(attempt), behind.is_empty());
+            assert_eq!(replica.run("GET old"), old, "{load} {behind}");
+        }
+    }
+}
+
 /// A primary with a replica that lags behind, and the offset that it lacks.
 fn with_laggard() -> (Primary, ClientId, u64) {
     let mut primary = Primary::default();

@@ -112,6 +112,7 @@ pub fn options(s: &Server, total: Option<u64>) -> Options {
         // A replica waits for its primary's DEL.
         keep_expired: !s.repl.is_primary(),
         verify: s.config.rdbchecksum && s.dumper.verify,
+        sole: false,
         pace: s.persist.loading.pace.clone(),
         quiet: false,
     }

@@ -110,13 +110,10 @@ impl Talk {
                 Next::Yield => tokio::task::yield_now().await,
                 Next::Receive(receipt) => self.receive(*receipt),
                 Next::Part(bytes) => {
-                    let Some(parts) = &self.parts else {
-                        let why = "There are bytes behind the end of the RDB file.";
-                        self.door.enter(|s| link::closed(s, self.attempt, why));
-                        return;
-                    };
-                    if parts.send(bytes).await.is_err() {
-                        // It is of no use: why, the thread tells.
+                    // Once a thread takes no more, the data set is of no use: why, that thread tells.
+                    if let Some(parts) = &self.parts
+                        && parts.send(bytes).await.is_err()
+                    {
                         self.end_parts().await;
                     }
                     self.go_on();

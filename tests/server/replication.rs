@@ -79,7 +79,7 @@ fn old_data_stay_where_the_new_are_none() {
         let mut client = replica.connect();
         client.ask("SET old v");
         client.ask(&format!("REPLICAOF 127.0.0.1 {at}"));
-        for payload in ["$20\r\nthis is no RDB file.", "$100\r\nREDIS0011 and no more"] {
+        for payload in [&b"$20\r\nthis is no RDB file."[..], b"$100\r\nREDIS0011 and no more"] {
             let (stream, _) = listener.accept().unwrap();
             pretend(&stream, payload);
             replica.logs("Failed trying to load the MASTER synchronization DB");
@@ -89,8 +89,33 @@ fn old_data_stay_where_the_new_are_none() {
     }
 }
 
+#[test]
+fn old_data_stay_where_the_new_do_not_end_with_their_file() {
+    const BEHIND: &str = "there are bytes behind the end of the RDB file, at byte 18";
+    let mark = "m".repeat(40);
+    for load in ["disabled", "swapdb"] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let at = listener.local_addr().unwrap().port().to_string();
+        let replica = start(&["--repl-diskless-load", load]);
+        let mut client = replica.connect();
+        client.ask("SET old v");
+        client.ask(&format!("REPLICAOF 127.0.0.1 {at}"));
+        let (marked, tail) = (format!("$EOF:{mark}\r\n"), format!("more{mark}"));
+        for (times, (head, tail)) in [("$22\r\n", "more"), (&*marked, &*tail)].iter().enumerate() {
+            let (mut stream, _) = listener.accept().unwrap();
+            pretend(&stream, &[head.as_bytes(), EMPTY].concat());
+            stream.write_all(tail.as_bytes()).unwrap();
+            eventually("it is told", || replica.out().matches(BEHIND).count() == times + 1);
+            eventually("the old data are served", || client.ask("GET old") == "v");
+        }
+    }
+}
+
+/// A data set without keys.
+const EMPTY: &[u8] = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
+
 /// Plays a primary up to its data set.
-fn pretend(stream: &TcpStream, payload: &str) {
+fn pretend(stream: &TcpStream, payload: &[u8]) {
     let (mut input, mut output) = (stream, stream);
     let mut until = |word: &str| {
         let mut come = String::new();
@@ -107,7 +132,8 @@ fn pretend(stream: &TcpStream, payload: &str) {
     output.write_all(b"+OK\r\n+OK\r\n+OK\r\n").unwrap();
     until("PSYNC");
     let id = "0".repeat(40);
-    output.write_all(format!("+FULLRESYNC {id} 0\r\n{payload}").as_bytes()).unwrap();
+    let answer = format!("+FULLRESYNC {id} 0\r\n");
+    output.write_all(&[answer.as_bytes(), payload].concat()).unwrap();
 }
 
 #[test]
@@ -116,9 +142,8 @@ fn what_a_replica_cannot_run_is_told_with_what_came_before_it() {
     let of = format!("127.0.0.1 {}", listener.local_addr().unwrap().port());
     let replica = start(&["--replicaof", &of]);
     let (stream, _) = listener.accept().unwrap();
-    pretend(&stream, "$18\r\nREDIS0011");
+    pretend(&stream, &[&b"$18\r\n"[..], EMPTY].concat());
     let mut output = &stream;
-    output.write_all(b"\xff\0\0\0\0\0\0\0\0").unwrap();
     output.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").unwrap();
     output.write_all(b"*3\r\n$5\r\nLPUSH\r\n$1\r\nk\r\n$1\r\nx\r\n").unwrap();
     // One that it does not know spoils the transaction that it is part of.

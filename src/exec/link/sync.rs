@@ -31,7 +31,7 @@ pub(super) fn begin(s: &mut Server, total: Option<u64>) -> Receipt {
             "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {to}"
         ),
     }
-    let options = Options { keep_expired: true, ..load::options(s, total) };
+    let options = Options { keep_expired: true, sole: true, ..load::options(s, total) };
     if !direct {
         let (temp, path) = files(s);
         let disk = Arc::clone(&s.persist.disk);

@@ -29,6 +29,7 @@ fn options() -> Options {
         databases: 16,
         access: Box::default(),
         keep_expired: true,
+        sole: false,
         quiet: false,
         verify: true,
         pace: Pace::default(),

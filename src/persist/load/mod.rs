@@ -49,6 +49,9 @@ pub struct Options {
     pub keep_expired: bool,
     /// The checksum must be right.
     pub verify: bool,
+    /// Nothing may follow the file's end: a primary says where its data set ends, and where bytes are left over this is
+    /// not the data set that it means.
+    pub sole: bool,
     /// How fast it may go.
     pub pace: Pace,
     /// What the file says of itself is not for the log.
@@ -163,19 +166,22 @@ pub fn read_rdb(
     let mut load = Load { options, sink, batch: Batch::default(), summary: Summary::default() };
     let mut chunk = vec![0; CHUNK];
     loop {
-        let len = match input.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Failure::Io(error)),
-        };
+        let len = read(input, &mut chunk)?;
+        if len == 0 {
+            break;
+        }
         reader.feed(&chunk[..len]);
         while let Some(found) = reader.next(&options.limits)? {
             if let Item::End(checksum) = found.item {
                 load.check(found.at, checksum)?;
                 load.batch.read = reader.at();
                 load.hand_over()?;
+                let at = reader.at();
                 load.summary.rest = reader.into_rest();
+                if options.sole && !(load.summary.rest.is_empty() && ends(input)?) {
+                    let why = "there are bytes behind the end of the RDB file,".to_owned();
+                    return Err(Failure::Refused { at, why });
+                }
                 return Ok(load.summary);
             }
             load.take(found, &mut reader)?;
@@ -184,6 +190,21 @@ pub fn read_rdb(
     }
     reader.finish()?;
     Ok(load.summary)
+}
+
+/// Reads what is there next, nothing at the end.
+fn read(input: &mut dyn Read, buf: &mut [u8]) -> Result<usize, Failure> {
+    loop {
+        match input.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(Failure::Io),
+        }
+    }
+}
+
+/// Whether nothing more comes.
+fn ends(input: &mut dyn Read) -> Result<bool, Failure> {
+    Ok(read(input, &mut [0])? == 0)
 }
 
 /// A load under way.

@@ -7,9 +7,6 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Bytes read at once of what comes behind the end.
-const REST: usize = 4096;
-
 /// What is to be done with it; plain code for a thread of its own.
 #[derive(Debug)]
 pub struct ToFile {
@@ -63,13 +60,7 @@ impl ToFile {
             .map_err(told("Opening the temp file needed for MASTER <-> REPLICA synchronization"))?;
         let mut tee = Tee { input, file: &mut *file, written: 0 };
         let options = Options { quiet: true, ..self.options.clone() };
-        let summary =
-            read_rdb(&mut tee, &options, &mut |_| true).map_err(|failure| failure.to_string())?;
-        let mut rest = [0; REST];
-        let behind = summary.rest.len() + tee.read(&mut rest).map_err(told("reading"))?;
-        if behind > 0 {
-            return Err("there are bytes behind the end of the RDB file".to_owned());
-        }
+        read_rdb(&mut tee, &options, &mut |_| true).map_err(|failure| failure.to_string())?;
         let written = tee.written;
         file.sync().map_err(told("syncing the file"))?;
         self.disk.rename(&self.temp, &self.path).map_err(told("renaming the file"))?;
