@@ -61,6 +61,9 @@ async fn read(door: Door, number: u64, in_flight: InFlight) {
     let mut demand = Demand::new();
     // What is to be waited yet before slices have no more than their share.
     let mut owed = Duration::ZERO;
+    // Keys that were waited for. Those that were encoded between slices, for they were about to change, are waited for
+    // as well: so many keys take as long whoever writes meanwhile.
+    let mut paid = 0;
     while door.enter(|s| s.persist.snapshots.reading == Some(number)) {
         if in_flight.bytes() > door.enter(|s| in_flight_max(s.maxmemory)) {
             tokio::time::sleep(PATIENCE).await;
@@ -68,10 +71,10 @@ async fn read(door: Door, number: u64, in_flight: InFlight) {
         }
         let began = Instant::now();
         let (reading, delay, share) = door.enter(|s| {
-            let before = s.keyspace.shared.snapshot_keys();
             let reading = snapshot::slice(s);
-            let keys = s.keyspace.shared.snapshot_keys().saturating_sub(before);
-            let delay = Duration::from_micros(snapshot::delay_us(s, keys));
+            let keys = s.keyspace.shared.snapshot_keys();
+            let delay = Duration::from_micros(snapshot::delay_us(s, keys.saturating_sub(paid)));
+            paid = keys;
             (reading, delay, s.config.snapshot_loop_share)
         });
         if reading == Reading::Complete {

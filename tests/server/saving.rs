@@ -1,6 +1,7 @@
 //! Saving over real files: SAVE, BGSAVE, the end of the process, folders that cannot be written.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -42,6 +43,20 @@ fn a_second_save_is_refused_while_one_runs() {
     assert_eq!(client.ask("BGSAVE CANCEL"), "Background saving cancelled");
     eventually("it ends", || client.info("rdb_bgsave_in_progress") == "0");
     assert!(!server.path("dump.rdb").exists());
+}
+
+#[test]
+fn a_delay_for_each_key_is_kept_whoever_writes_meanwhile() {
+    let server = start(&["--rdb-key-save-delay", "50000"]);
+    let mut client = server.connect();
+    let keys = (0..40).map(|n| format!(" {n} v")).collect::<String>();
+    client.ask(&format!("MSET{keys}"));
+    let began = Instant::now();
+    client.ask("BGSAVE");
+    client.ask(&format!("MSET{keys}"));
+    eventually("the save ends", || client.info("rdb_bgsave_in_progress") == "0");
+    // All but the last bucket's keys were waited for.
+    assert!(began.elapsed() >= Duration::from_millis(30 * 50), "{:?}", began.elapsed());
 }
 
 #[test]
