@@ -76,3 +76,12 @@ fn who_waited_is_fed_behind_who_filled_the_key() {
     assert_eq!(f.run("ZADD z 1 a"), "ZADD z 1 a; ZPOPMIN z");
     assert_eq!(f.run("ZADD z 1 x 2 y"), "ZADD z 1 x 2 y; ZPOPMAX z 2");
 }
+
+#[test]
+fn places_are_fed_as_their_scores_behind_the_options_as_they_came() {
+    FedServer::check(&[
+        ("GEOADD g 13.361389 38.115556 a", "zadd g 3479099956230698 a"),
+        ("GEOADD g xx CH 15.087269 37.502669 a", "zadd g xx CH 3479447370796909 a"),
+        ("GEOADD g ch 15.087269 37.502669 a", ""),
+    ]);
+}

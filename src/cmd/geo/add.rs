@@ -42,7 +42,7 @@ fn geoadd(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     }
     let (added, updated) = add(c, key, &places, options)?;
     if added + updated > 0 {
-        propagate(c, key, &places, options);
+        propagate(c, argv, &places);
     }
     c.reply.len(added + if count_changed { updated } else { 0 });
     DONE
@@ -82,17 +82,13 @@ fn add(
 }
 
 /// Replicas and the AOF get the scores, so that none of them has to agree on the arithmetic.
-fn propagate(c: &mut KeysCtx<'_>, key: &[u8], places: &Places<'_>, options: AddOptions) {
+fn propagate(c: &mut KeysCtx<'_>, argv: &Argv<'_>, places: &Places<'_>) {
     let scores: Vec<String> = places.iter().map(|(score, _)| score.to_string()).collect();
-    let mut argv: Vec<&[u8]> = vec![b"zadd", key];
-    if options.only_new {
-        argv.push(b"NX");
-    }
-    if options.only_existing {
-        argv.push(b"XX");
-    }
+    let key_and_options = argv.len() - 1 - 3 * places.len();
+    let mut words: Vec<&[u8]> = vec![b"zadd"];
+    words.extend(argv.from(1).take(key_and_options));
     for (score, (_, member)) in scores.iter().zip(places) {
-        argv.extend([score.as_bytes(), member]);
+        words.extend([score.as_bytes(), member]);
     }
-    c.propagate_as(&argv);
+    c.propagate_as(&words);
 }
