@@ -14,7 +14,7 @@ fn removals_with_references_are_told_once_and_fed_if_anything_changed() {
             ("XGROUP CREATE s g 0", "xgroup-create", "XGROUP CREATE s g 0"),
             ("XGROUP CREATECONSUMER s g c", "xgroup-createconsumer", "XGROUP CREATECONSUMER s g c"),
             ("XDELEX s ACKED IDS 1 1-1", "", ""),
-            ("XCLAIM s g c 0 1-1 TIME 5 RETRYCOUNT 2 FORCE JUSTID", "", CLAIM),
+            (CLAIM, "", &format!("{CLAIM} LASTID 0-0")),
             ("XNACK s g FAIL IDS 2 1-2 9-9", "", ""),
             ("XNACK s g SILENT IDS 1 1-1", "", "XNACK s g SILENT IDS 1 1-1"),
             ("XACKDEL s g ACKED IDS 1 1-2", "", ""),
@@ -39,7 +39,7 @@ fn an_approximate_trim_by_what_was_acknowledged_is_fed_as_the_number_left() {
             ("XADD s 1-3 a 3", "xadd", "XADD s 1-3 a 3"),
             ("XGROUP CREATE s g $", "xgroup-create", "XGROUP CREATE s g $"),
             ("XGROUP CREATECONSUMER s g c", "xgroup-createconsumer", "XGROUP CREATECONSUMER s g c"),
-            ("XCLAIM s g c 0 1-1 TIME 5 RETRYCOUNT 2 FORCE JUSTID", "", CLAIM),
+            (CLAIM, "", &format!("{CLAIM} LASTID 1-3")),
             ("XTRIM s MINID ~ 1-3 ACKED LIMIT 0", "xtrim", "XTRIM s MAXLEN = 2 ACKED"),
         ],
     );
@@ -58,4 +58,25 @@ fn a_named_entry_is_fed_with_its_id_and_its_name_apart() {
     assert_eq!(f.run_told("XADD s IDMP p i * a 2"), (String::new(), String::new()));
     let set = "XCFGSET s IDMP-DURATION 7";
     assert_eq!(f.run_told(set), (String::new(), set.to_owned()));
+}
+
+#[test]
+fn what_a_group_gives_out_is_fed_with_its_last_id_and_makes_the_consumer() {
+    const GIVEN: &str = "TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1";
+    let read =
+        format!("MULTI; XCLAIM s g c 0 1-1 {GIVEN}; XGROUP SETID s g 1-1 ENTRIESREAD 1; EXEC");
+    // It pended with the one who had it, and is taken from him.
+    let gone = format!("MULTI; XGROUP CREATECONSUMER s g e; XCLAIM s g c 0 1-1 {GIVEN}; EXEC");
+    let new = "xgroup-createconsumer";
+    FedServer::check_told(
+        &["XADD s 1-1 a 1", "XADD s 1-2 a 2", "XGROUP CREATE s g 0"],
+        &[
+            ("XREADGROUP GROUP g c COUNT 1 STREAMS s >", new, &read),
+            ("XREADGROUP GROUP g d STREAMS s 0", new, "XGROUP CREATECONSUMER s g d"),
+            ("XCLAIM s g c 0 9-9 LASTID 1-1", "", ""),
+            ("XDEL s 1-1", "xdel", "XDEL s 1-1"),
+            ("XCLAIM s g e 0 1-1", new, &gone),
+            ("XCLAIM s g e 0 1-1 LASTID 1-2", "", "XGROUP SETID s g 1-2 ENTRIESREAD 1"),
+        ],
+    );
 }

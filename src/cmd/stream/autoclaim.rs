@@ -1,14 +1,14 @@
 //! XAUTOCLAIM.
 
 use super::claim::{Claimed, Terms, claim, idle_min_ms};
-use super::{Told, consumer_of, id, no_group, reply_entry, reply_id};
+use super::{Claim, Told, consumer_of, id, no_group, reply_entry, reply_id};
 use crate::cmd::args::Args;
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::{Event, Held};
 use crate::resp::{Argv, CmdError, Reply};
 use crate::server::KeysCtx;
 use crate::spec::{Group as SpecGroup, Spec, acl, arg, flag, key};
-use crate::types::stream::{ConsumerId, Id, Pending, Stream};
+use crate::types::stream::{ConsumerId, Id, Stream};
 
 /// Entries claimed if the command does not say.
 const USUAL_COUNT: i64 = 100;
@@ -100,7 +100,7 @@ fn xautoclaim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 #[derive(Default)]
 struct Sweep {
     /// What others are to be told of.
-    claimed: Vec<(Id, Pending)>,
+    claimed: Vec<Claim>,
     /// What is no longer in the stream.
     gone: Vec<Id>,
 }
@@ -116,6 +116,7 @@ fn sweep(
     let mut sweep = Sweep::default();
     let (mut left, mut tries) = (request.count, request.count * TRIES);
     let mut next = next_pending(stream, name, request.from);
+    let last = stream.group(name).map_or(Id::MIN, |group| group.last_id);
     reply.array(3);
     let cursor = reply.open();
     let opened = reply.open();
@@ -125,12 +126,12 @@ fn sweep(
         match claim(stream, name, consumer, id, (&request.terms, now_ms)) {
             Claimed::No => {}
             Claimed::Gone(pending) => {
-                sweep.claimed.push((id, pending));
+                sweep.claimed.push(Claim::gone(id, pending, stream, name));
                 sweep.gone.push(id);
                 left -= 1;
             }
             Claimed::Yes(pending) => {
-                sweep.claimed.push((id, pending));
+                sweep.claimed.push(Claim::given(id, pending, last));
                 match stream.get(id).filter(|_| !request.terms.just_id) {
                     Some(entry) => reply_entry(reply, &entry),
                     None => reply_id(reply, id),

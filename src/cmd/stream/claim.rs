@@ -1,6 +1,6 @@
 //! XCLAIM.
 
-use super::{Told, consumer_of, id, no_group, reply_entry, reply_id};
+use super::{Claim, Told, consumer_of, id, no_group, reply_entry, reply_id};
 use crate::cmd::args::{self, Args};
 use crate::cmd::{Command, DONE, Outcome, Run};
 use crate::keyspace::{Event, Held};
@@ -176,15 +176,16 @@ fn xclaim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         group.last_id = last_id.unwrap_or_default();
         progress = Some((group.last_id, group.entries_read));
     }
+    let last = stream.group(group).map_or(Id::MIN, |group| group.last_id);
     let mut claimed = Vec::new();
     let opened = c.reply.open();
     let mut len = 0;
     for entry in ids {
         match claim(stream, group, id, entry, (&terms, now_ms)) {
             Claimed::No => {}
-            Claimed::Gone(pending) => claimed.push((entry, pending)),
+            Claimed::Gone(pending) => claimed.push(Claim::gone(entry, pending, stream, group)),
             Claimed::Yes(pending) => {
-                claimed.push((entry, pending));
+                claimed.push(Claim::given(entry, pending, last));
                 len += 1;
                 match stream.get(entry).filter(|_| !terms.just_id) {
                     Some(entry) => reply_entry(&mut c.reply, &entry),
@@ -199,6 +200,8 @@ fn xclaim(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         held.event(Event::CLAIMABLE);
     }
     held.done_untold(changes as u64);
+    // What is told of an entry tells the last id as well.
+    progress = progress.filter(|_| claimed.is_empty());
     Told { key, group, consumer, created, claimed, progress }.propagate(c);
     DONE
 }

@@ -108,6 +108,31 @@ fn consumer_of(
     Some((id, known.is_none()))
 }
 
+/// What others are told of one entry.
+struct Claim {
+    id: Id,
+    pending: Pending,
+    /// The group's last id by then.
+    last: Id,
+    /// Whom it pended with, if it is no longer in the stream and so pends with nobody now.
+    holder: Option<Box<[u8]>>,
+}
+
+impl Claim {
+    /// It pends with the one who claims it.
+    fn given(id: Id, pending: Pending, last: Id) -> Self {
+        Self { id, pending, last, holder: None }
+    }
+
+    /// It is no longer there to be claimed.
+    fn gone(id: Id, pending: Pending, stream: &Stream, group: &[u8]) -> Self {
+        let group = stream.group(group);
+        let last = group.map_or(Id::MIN, |group| group.last_id);
+        let holder = group.map_or_else(Box::default, |group| group.holder_name(&pending).into());
+        Self { id, pending, last, holder: Some(holder) }
+    }
+}
+
 /// What others are told of a group's work, command by command.
 struct Told<'a> {
     key: &'a [u8],
@@ -116,7 +141,7 @@ struct Told<'a> {
     /// The consumer is new.
     created: bool,
     /// What pends with it now that did not before, or is no longer there to be claimed.
-    claimed: Vec<(Id, Pending)>,
+    claimed: Vec<Claim>,
     /// The group's last id, and how much it has read, if they are to be told.
     progress: Option<(Id, Option<u64>)>,
 }
@@ -130,16 +155,18 @@ impl Told<'_> {
             return;
         }
         let (key, group, consumer) = (self.key, self.group, self.consumer);
-        if self.created {
+        // Who was given something comes to be with that.
+        if self.created && self.claimed.iter().all(|claim| claim.holder.is_some()) {
             c.propagate_as(&[b"XGROUP", b"CREATECONSUMER", key, group, consumer]);
         }
         let (mut time, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
-        for (id, pending) in &self.claimed {
+        for Claim { id, pending, last, holder } in &self.claimed {
+            let holder = holder.as_deref().filter(|name| !name.is_empty());
             c.propagate_as(&[
                 b"XCLAIM",
                 key,
                 group,
-                consumer,
+                holder.unwrap_or(consumer),
                 b"0",
                 id.text(&mut [0; Id::TEXT_MAX]),
                 b"TIME",
@@ -148,6 +175,8 @@ impl Told<'_> {
                 count.format(pending.deliveries).as_bytes(),
                 b"FORCE",
                 b"JUSTID",
+                b"LASTID",
+                last.text(&mut [0; Id::TEXT_MAX]),
             ]);
         }
         if let Some((last, read)) = self.progress {

@@ -2,7 +2,7 @@
 
 use super::read::{BYTES_MAX, STREAMS, TOTAL_MAX, reply_key, streams as keys_behind};
 use super::streams::{self, From, Request, Room};
-use super::{Told, consumer_of, no_group, reply_body, reply_entry, reply_id};
+use super::{Claim, Told, consumer_of, no_group, reply_body, reply_entry, reply_id};
 use crate::cmd::{Block, Command, DONE, Denied, Flow, Outcome, Run};
 use crate::keyspace::Event;
 use crate::resp::{Argv, CmdError, Reply};
@@ -162,16 +162,16 @@ struct Given {
     /// What changed by it.
     changes: u64,
     /// What others are told of.
-    told: Vec<(Id, Pending)>,
+    told: Vec<Claim>,
     /// The group's last id, and how much it has read, if that is new.
     progress: Option<(Id, Option<u64>)>,
 }
 
 impl Given {
-    fn tell(&mut self, id: Id, pending: Pending) {
+    fn tell(&mut self, claim: Claim) {
         self.changes += 1;
         if self.is_feeding {
-            self.told.push((id, pending));
+            self.told.push(claim);
         }
     }
 }
@@ -205,9 +205,10 @@ fn claim(
 ) {
     let Some(min_ms) = request.claim_min_ms else { return };
     let idle = stream.idle(name, now_ms, min_ms, request.count.min(room.left()));
+    let last = stream.group(name).map_or(Id::MIN, |group| group.last_id);
     for (id, before) in idle.gone {
         stream.group_mut(name).map(|group| group.release(id));
-        given.tell(id, before);
+        given.tell(Claim::gone(id, before, stream, name));
     }
     for (id, before) in idle.entries {
         let Some(entry) = stream.get(id) else { continue };
@@ -219,7 +220,7 @@ fn claim(
         let Some(group) = stream.group_mut(name) else { return };
         group.assign(id, pending);
         group.consumer_mut(consumer).active_ms = Some(now_ms);
-        given.tell(id, pending);
+        given.tell(Claim::given(id, pending, last));
         given.len += 1;
     }
 }
@@ -238,7 +239,8 @@ fn deliver(
     let new = stream.deliver(Delivery { group, consumer, max, now_ms, pends }, |entry| {
         let fits = room.put(reply, |reply| reply_with(reply, entry, request, None));
         if fits && pends && given.is_feeding {
-            given.told.push((entry.id, Pending::given(consumer, now_ms, 1)));
+            let pending = Pending::given(consumer, now_ms, 1);
+            given.told.push(Claim::given(entry.id, pending, entry.id));
         }
         fits
     });
