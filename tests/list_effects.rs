@@ -54,7 +54,7 @@ fn what_need_not_wait_is_fed_as_its_plain_twin() {
         ("RPUSH l a b c d e f", "RPUSH l a b c d e f"),
         ("BLPOP nosuch l 0", "LPOP l"),
         ("BRPOP l 0", "RPOP l"),
-        ("BLMOVE l m LEFT RIGHT 0", "LMOVE l m left right"),
+        ("BLMOVE l m LEFT RIGHT 0", "LMOVE l m LEFT RIGHT"),
         ("BRPOPLPUSH l m 0", "RPOPLPUSH l m"),
         ("BLMOVEM l m LEFT RIGHT 0", "LMOVEM l m LEFT RIGHT"),
         ("BLMOVEM m l LEFT RIGHT 0 EXACTLY 2 OBO", "LMOVEM m l LEFT RIGHT EXACTLY 2 OBO"),
@@ -66,7 +66,7 @@ fn who_waited_is_fed_after_what_served_it() {
     let served = |wait, fed| check_served(&[wait], "RPUSH l a b", fed);
     served("BLPOP x l 0", "RPUSH l a b; LPOP l");
     served("BRPOP x l 0", "RPUSH l a b; RPOP l");
-    served("BLMOVE l m LEFT RIGHT 0", "RPUSH l a b; LMOVE l m left right");
+    served("BLMOVE l m LEFT RIGHT 0", "RPUSH l a b; LMOVE l m LEFT RIGHT");
     served("BRPOPLPUSH l m 0", "RPUSH l a b; RPOPLPUSH l m");
     served("BLMPOP 0 2 x l RIGHT COUNT 9", "RPUSH l a b; RPOP l 2");
     served(
@@ -80,6 +80,6 @@ fn a_chain_of_waits_is_fed_in_the_order_of_service() {
     check_served(
         &["BLPOP m 0", "BLMOVE l m LEFT RIGHT 0"],
         "RPUSH l a",
-        "RPUSH l a; LMOVE l m left right; LPOP m",
+        "RPUSH l a; LMOVE l m LEFT RIGHT; LPOP m",
     );
 }

@@ -108,9 +108,7 @@ fn blmove(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
     if !shift(c, &argv[1], &argv[2], from, to)? {
         return Ok(Flow::Block(wait(1..2, 1, deadline_ms, Denied::Null)));
     }
-    // Redis names the ends so.
-    let ends = [&argv[3], &argv[4]].map(<[u8]>::to_ascii_lowercase);
-    c.propagate_as(&[b"LMOVE", &argv[1], &argv[2], &ends[0], &ends[1]]);
+    c.propagate_as(&[b"LMOVE", &argv[1], &argv[2], &argv[3], &argv[4]]);
     DONE
 }
 
