@@ -16,6 +16,7 @@ fn set_propagates_deadlines_and_no_get() {
             ("SET k v KEEPTTL", "set", "SET k v KEEPTTL"),
             ("SET k v GET KEEPTTL", "set", "SET k v KEEPTTL"),
             ("SET k v XX GET", "set", "SET k v XX"),
+            ("SET k get get Xx xx GET", "set", "SET k get Xx xx"),
             ("SET k v NX", "", ""),
             ("SET k v NX GET", "", ""),
             ("SET none v XX GET", "keymiss", ""),

@@ -205,7 +205,7 @@ fn set_with_options(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
         (false, false) => c.reply.null(),
     }
     if stored {
-        propagate(c, key, &value, &options, deadline);
+        propagate(c, argv, &value, &options, deadline);
     }
     DONE
 }
@@ -215,29 +215,24 @@ fn set_with_options(c: &mut KeysCtx<'_>, argv: &Argv<'_>) -> Outcome {
 /// that older versions do not know.
 fn propagate(
     c: &mut KeysCtx<'_>,
-    key: &[u8],
+    argv: &Argv<'_>,
     value: &[u8],
     options: &Options<'_>,
     deadline: Deadline,
 ) {
-    let compares = options.condition.is_some_and(Condition::compares);
+    let key = &argv[1];
     if let Deadline::At(at) = deadline {
         propagate_with_deadline(c, key, value, at);
-        return;
+    } else if options.condition.is_some_and(Condition::compares) {
+        let mut form: Vec<&[u8]> = vec![b"SET", key, value];
+        if deadline == Deadline::Keep {
+            form.push(b"KEEPTTL");
+        }
+        c.propagate_as(&form);
+    } else if options.get {
+        let words = argv.iter().enumerate().filter(|(at, word)| *at < 3 || !is(word, "get"));
+        c.propagate_as(&words.map(|(_, word)| word).collect::<Vec<_>>());
     }
-    if !options.get && !compares {
-        return;
-    }
-    let mut form: Vec<&[u8]> = vec![b"SET", key, value];
-    match options.condition {
-        Some(Condition::Nx) => form.push(b"NX"),
-        Some(Condition::Xx) => form.push(b"XX"),
-        _ => {}
-    }
-    if deadline == Deadline::Keep {
-        form.push(b"KEEPTTL");
-    }
-    c.propagate_as(&form);
 }
 
 fn propagate_with_deadline(c: &mut KeysCtx<'_>, key: &[u8], value: &[u8], at: u64) {
