@@ -325,6 +325,7 @@ fn keys_that_go_elsewhere_are_fed_as_received() {
             ("MOVE a 1", ""),
             ("MOVE d 1", "MOVE d 1"),
             ("SWAPDB 0 1", "SWAPDB 0 1"),
+            ("SWAPDB 1 1", "SWAPDB 1 1"),
             ("DEL none", ""),
             ("DEL a none d", "DEL a none d"),
             ("UNLINK c", ""),

@@ -94,6 +94,8 @@ impl Keyspace {
     /// Swaps two databases' contents; every key of both counts as changed for those who watch.
     pub fn swap(&mut self, a: u32, b: u32) {
         if a == b {
+            // Nothing moves; it counts and is told to others as a write all the same.
+            self.shared.dirty += 1;
             return;
         }
         self.dbs.swap(a as usize, b as usize);
