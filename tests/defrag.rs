@@ -136,3 +136,12 @@ fn it_stops_when_it_is_told_to() {
     assert_eq!(defrag::slice(bench.server.server()), None);
     assert_eq!((bench.info("active_defrag_running"), bench.info("active_defrag_hits")), (0, hits));
 }
+
+#[test]
+fn what_the_allocator_tells_is_told() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.run("DEBUG MALLCTL arenas.page"), ":4096");
+    assert!(bench.run("DEBUG MALLCTL no.such").starts_with("-ERR"));
+    assert_eq!(bench.run("DEBUG MALLCTL-STR thread.tcache.flush VOID"), "+OK");
+    assert!(bench.run("DEBUG MALLCTL-STR arena.0.reset VOID").starts_with("-ERR"));
+}

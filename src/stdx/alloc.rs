@@ -345,6 +345,22 @@ fn return_large_blocks_at_once() -> bool {
     })
 }
 
+/// A setting or figure of jemalloc's that is an integer or a truth value, for DEBUG MALLCTL. `None` where
+/// there is no such, or it is of another type.
+#[must_use]
+pub fn figure(name: &str) -> Option<u64> {
+    let name = format!("{name}\0");
+    let name = name.as_bytes();
+    // A name is taken up to its first NUL, and jemalloc refuses a type of another size.
+    if name[..name.len() - 1].contains(&0) {
+        return None;
+    }
+    let wide = || je::read::<u64>(name);
+    let narrow = || je::read::<u32>(name).map(u64::from);
+    let truth = || je::read::<u8>(name).map(u64::from);
+    wide().or_else(narrow).or_else(truth)
+}
+
 /// jemalloc's full report, for MEMORY MALLOC-STATS.
 #[must_use]
 pub fn malloc_stats_text() -> String {
