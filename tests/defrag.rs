@@ -138,6 +138,30 @@ fn it_stops_when_it_is_told_to() {
 }
 
 #[test]
+fn nothing_is_walked_through_again_and_again_for_what_is_not_under_keys() {
+    let mut bench = Bench::new();
+    bench.run("CONFIG SET active-defrag-ignore-bytes 1mb active-defrag-threshold-lower 5");
+    let mut blocks: Vec<_> = (0..200_000).map(|_| Some(Box::new([0_u8; 200]))).collect();
+    blocks.iter_mut().step_by(2).for_each(|block| *block = None);
+    bench.run("CONFIG SET activedefrag yes");
+    let slices = |bench: &mut Bench| {
+        let more = || defrag::slice(bench.server.server()).is_some();
+        std::iter::repeat_with(more).take_while(|more| *more).count()
+    };
+    bench.server.advance(1000);
+    assert!(slices(&mut bench) > 0, "{} bytes are wasted", bench.waste());
+    bench.server.advance(20_000);
+    assert_eq!(slices(&mut bench), 0, "it rests");
+    bench.server.advance(20_000);
+    assert!(slices(&mut bench) > 0, "the rest is over");
+    // Of another size, so that they do not fill the gaps.
+    let others: Vec<_> = (0..50_000).map(|_| Box::new([0_u8; 400])).collect();
+    bench.server.advance(1000);
+    assert!(slices(&mut bench) > 0, "there is more in memory");
+    assert_eq!(blocks.iter().flatten().count() + others.len(), 150_000);
+}
+
+#[test]
 fn what_the_allocator_tells_is_told() {
     let mut bench = Bench::new();
     assert_eq!(bench.run("DEBUG MALLCTL arenas.page"), ":4096");

@@ -4,7 +4,7 @@
 //! It takes a share of the time that grows with the waste, in slices of half a millisecond with others'
 //! turns between. After each walk it is looked whether that was enough. A walk that hardly moved
 //! anything shows that what fills the pages badly is not under keys (scripts, clients); the next one
-//! waits for a while then.
+//! waits for a while then, or until there is much more in memory, or much less.
 
 use super::notable;
 use crate::config::Config;
@@ -18,8 +18,10 @@ const SLICE_NANOS: u64 = 500_000;
 const LOOK_EVERY_US: u64 = 500_000;
 /// A walk gained nothing if it moved fewer than one in so many allocations,
 const GAIN_SHARE: u64 = 500;
-/// and another begins after so long.
+/// and another begins after so long,
 const REST_US: u64 = 30_000_000;
+/// or once such a share of what is allocated has come or gone.
+const NEWS_SHARE: u64 = 8;
 
 /// A slice of the work; how many nanoseconds after its beginning the next one is due, or `None` where there is
 /// nothing to do.
@@ -43,8 +45,9 @@ pub fn slice(s: &mut Server) -> Option<u64> {
         Some(_) => s.defrag.walk = Some((round, mover)),
         None => {
             alloc::flush_thread_cache();
-            if mover.hits() * GAIN_SHARE < mover.hits() + mover.misses() {
+            if mover.hits() * GAIN_SHARE <= mover.hits() + mover.misses() {
                 s.defrag.rests_until_us = now_us + REST_US;
+                s.defrag.rests_at = (s.facts.figures.allocator)().allocated;
             }
             look(s);
             if s.defrag.walk.is_none() {
@@ -91,7 +94,8 @@ fn look(s: &mut Server) {
     }
     let too_little = waste < s.config.active_defrag_ignore_bytes
         || percent < f64::from(s.config.active_defrag_threshold_lower);
-    if too_little || now_us < s.defrag.rests_until_us {
+    let news = figures.allocated.abs_diff(s.defrag.rests_at) > figures.allocated / NEWS_SHARE;
+    if too_little || (now_us < s.defrag.rests_until_us && !news) {
         return;
     }
     // What the cache keeps of free blocks holds slabs, too.

@@ -112,8 +112,10 @@ pub struct Defrag {
     pub percent: u32,
     /// When it was last looked how memory is, microseconds since the epoch.
     pub looked_us: u64,
-    /// After a walk that gained nothing none begins before this, microseconds since the epoch.
+    /// After a walk that gained nothing none begins before this, microseconds since the epoch,
     pub rests_until_us: u64,
+    /// while about as many bytes are allocated as were then.
+    pub rests_at: u64,
 }
 
 /// When to look again how much memory is in use: once a command of another database comes, or once so much has
