@@ -2,6 +2,8 @@
 
 use larder::client::ClientId;
 use larder::config::{Config, Guard};
+use larder::keyspace::Round;
+use larder::stdx::alloc::Mover;
 use larder::testing::InProcess;
 
 /// A server whose snapshots are taken step by step.
@@ -87,6 +89,30 @@ fn change(key: &str) -> String {
         "zset" => "ZADD zset 1 other".to_owned(),
         key => format!("APPEND {key} more"),
     }
+}
+
+#[test]
+fn what_is_moved_in_memory_meanwhile_is_saved_as_it_was() {
+    let mut bench = Bench::new();
+    bench.fill(3000);
+    // A bucket or a piece at a time.
+    bench.run("CONFIG SET rdb-key-save-delay 1");
+    for n in 0..200 {
+        bench.run(&format!("SET key:{n} value:{n} EX 1000"));
+        bench.run(&format!("XADD stream * field {n} other {n}"));
+    }
+    let digest = bench.digest();
+    bench.run("BGSAVE");
+    let (mut round, mut mover, mut rounds) = (Round::default(), Mover::of_all(), 0);
+    while !bench.server.read_snapshot() {
+        let keyspace = &mut bench.server.server().keyspace;
+        while keyspace.relocate_on(&mut round, &mut mover, 1000) {}
+        (round, rounds) = (Round::default(), rounds + 1);
+    }
+    assert!(rounds > 20, "there were {rounds} pieces");
+    assert_eq!(bench.digest(), digest);
+    bench.server.take_snapshots();
+    assert_eq!(bench.digest_of_file(), digest);
 }
 
 #[test]

@@ -344,25 +344,25 @@ options! {
     "jemalloc-bg-thread", BOOL, [], Later;
     /// Whether memory is defragmented.
     activedefrag: bool = false;
-    "activedefrag", BOOL, [], Later;
+    "activedefrag", BOOL, [], Now;
     /// Wasted bytes below which nothing is moved.
     active_defrag_ignore_bytes: u64 = 100 << 20;
-    "active-defrag-ignore-bytes", memory(1, i64::MAX as u64), [], Later;
+    "active-defrag-ignore-bytes", memory(1, i64::MAX as u64), [], Now;
     /// Percent of waste at which moving starts.
     active_defrag_threshold_lower: u32 = 10;
-    "active-defrag-threshold-lower", int(0, 1000), [], Later;
+    "active-defrag-threshold-lower", int(0, 1000), [], Now;
     /// Percent of waste at which it works hardest.
     active_defrag_threshold_upper: u32 = 100;
-    "active-defrag-threshold-upper", int(0, 1000), [], Later;
+    "active-defrag-threshold-upper", int(0, 1000), [], Now;
     /// Percent of the processor it takes at the lower threshold.
     active_defrag_cycle_min: u32 = 1;
-    "active-defrag-cycle-min", int(1, 99), [], Later;
+    "active-defrag-cycle-min", int(1, 99), [], Now;
     /// Percent of the processor it takes at the upper threshold.
     active_defrag_cycle_max: u32 = 25;
-    "active-defrag-cycle-max", int(1, 99), [], Later;
+    "active-defrag-cycle-max", int(1, 99), [], Now;
     /// Elements beyond which a value is moved in slices.
     active_defrag_max_scan_fields: u64 = 1000;
-    "active-defrag-max-scan-fields", int(1, i64::MAX), [], Later;
+    "active-defrag-max-scan-fields", int(1, i64::MAX), [], Now;
 
     // Snapshots.
 

@@ -39,6 +39,7 @@ use std::fmt;
 use super::Corrupt;
 use super::entry::size_class;
 use super::handle::{Block, INTSET};
+use crate::stdx::alloc::Mover;
 
 /// Bytes of width and count.
 const HEAD: usize = 8;
@@ -60,6 +61,11 @@ impl Intset {
     /// An empty set, of the narrowest width.
     pub fn new() -> Self {
         Self::allocate(2, 0)
+    }
+
+    /// Moves the allocation, if it lies badly.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.bytes.relocate(mover);
     }
 
     /// The set that `bytes` are, which are checked throughout. One without elements is taken too: it

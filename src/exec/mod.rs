@@ -9,6 +9,7 @@ pub mod blocked;
 pub mod call;
 pub mod clients;
 pub mod cron;
+pub mod defrag;
 pub mod eval;
 pub mod evict;
 pub mod evict_clients;

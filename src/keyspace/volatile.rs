@@ -2,6 +2,7 @@
 //! fields'.
 
 use crate::ds::deadlines::Deadlines;
+use crate::stdx::alloc::Mover;
 use std::ops::Deref;
 
 /// The index of deadlines, and how many of them are keys' own.
@@ -30,6 +31,11 @@ impl Volatile {
         if let Some(to) = to {
             self.index.insert(to, tag);
         }
+    }
+
+    /// One step of a walk, as [`Deadlines::relocate_from`].
+    pub(super) fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        self.index.relocate_from(cursor, mover)
     }
 
     /// Keys that have a deadline.

@@ -6,7 +6,7 @@ use super::{link, load, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
-use crate::exec::{self, aof, aof_load, cron, reconfigure, shutdown, snapshot, throttle};
+use crate::exec::{self, aof, aof_load, cron, defrag, reconfigure, shutdown, snapshot, throttle};
 use crate::persist::aof::writer::Report;
 use crate::persist::leftovers;
 use crate::resp::CmdError;
@@ -26,6 +26,11 @@ use tokio::time::Instant;
 
 /// How often it is looked whether there is memory for those who wait.
 const ROOM_STEP: Duration = Duration::from_millis(1);
+
+/// How often it is looked whether there is anything to defragment.
+const DEFRAG_LOOK: Duration = Duration::from_millis(100);
+/// Slices of defragmentation that came too late are made up for within so much time.
+const DEFRAG_BEHIND_MAX: Duration = Duration::from_millis(5);
 
 /// What start-up hands to the loop.
 pub struct Startup {
@@ -87,6 +92,7 @@ async fn run(startup: Startup) -> Result<i32, String> {
     tokio::task::spawn_local(take_reports(door.clone(), reports));
     tokio::task::spawn_local(hand_over_log(door.clone()));
     tokio::task::spawn_local(make_room(door.clone()));
+    tokio::task::spawn_local(defragment(door.clone()));
     tokio::task::spawn_local(signals.obey(door.clone(), Rc::clone(&process)));
     door.enter(|s| {
         leftovers::remove(&*s.persist.disk, s.facts.pid, &s.config.dbfilename, &process_runs);
@@ -289,6 +295,27 @@ async fn make_room(door: Door) {
         door.bells().memory.notified().await;
         while door.enter(throttle::release) {
             tokio::time::sleep(ROOM_STEP).await;
+        }
+    }
+}
+
+/// Defragments memory in slices, which are as far apart as their share of the time asks.
+async fn defragment(door: Door) {
+    let mut due = Instant::now();
+    loop {
+        let slice = door.enter(defrag::slice);
+        let now = Instant::now();
+        match slice {
+            Some(nanos) => {
+                // A timer is late by up to two milliseconds, which are more than a slice.
+                due = (due + Duration::from_nanos(nanos)).max(now - DEFRAG_BEHIND_MAX);
+            }
+            None => due = now + DEFRAG_LOOK,
+        }
+        if due > now {
+            tokio::time::sleep_until(due).await;
+        } else {
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::client::{ClientId, Clients, Pause, Throttle};
 use crate::config::special::NotifyFlags;
 use crate::config::{Choice, Config, MaxMemory};
 use crate::effects::{Effects, EndHow, Feed};
-use crate::keyspace::{Keyspace, Lfu, Listener, Record};
+use crate::keyspace::{Keyspace, Lfu, Listener, Record, Round};
 use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
 use crate::persist::snapshot::in_flight_max;
@@ -22,6 +22,7 @@ use crate::resp::Reply;
 use crate::script::Scripting;
 use crate::spec::{CommandId, Table};
 use crate::stats::{Guard, Stats};
+use crate::stdx::alloc::Mover;
 use crate::stdx::hash::Seed;
 use crate::stdx::memory::MemoryGroup;
 use crate::types::Limits;
@@ -96,8 +97,25 @@ pub struct Server {
     pub next_look: NextLook,
     /// Who waits for memory that is on its way.
     pub throttle: Throttle,
+    /// Active defragmentation.
+    pub defrag: Defrag,
     /// DEBUG PAUSE-CRON: nothing is done that only time asks for.
     pub pause_cron: bool,
+}
+
+/// Where active defragmentation is.
+#[derive(Debug, Default)]
+pub struct Defrag {
+    /// The walk through all keys, if one is under way, and what moves their allocations.
+    pub walk: Option<(Round, Mover)>,
+    /// Percent of the time that it takes; 0 while it does nothing.
+    pub percent: u32,
+    /// When it was last looked how memory is, microseconds since the epoch.
+    pub looked_us: u64,
+    /// After a walk that gained nothing none begins before this, microseconds since the epoch,
+    pub rests_until_us: u64,
+    /// while about as many bytes are allocated as were then.
+    pub rests_at: u64,
 }
 
 /// When to look again how much memory is in use: once a command of another database comes, or once so much has
@@ -179,6 +197,7 @@ impl Server {
             out_of_memory: false,
             next_look: NextLook::default(),
             throttle: Throttle::default(),
+            defrag: Defrag::default(),
             pause_cron: false,
         };
         server.configure();

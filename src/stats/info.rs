@@ -64,12 +64,6 @@ impl Stats {
             "total_forks",
             "migrate_cached_sockets",
             "slave_expires_tracked_keys",
-            "active_defrag_hits",
-            "active_defrag_misses",
-            "active_defrag_key_hits",
-            "active_defrag_key_misses",
-            "total_active_defrag_time",
-            "current_active_defrag_time",
         ];
         out.all(&none, 0);
     }

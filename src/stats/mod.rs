@@ -2,6 +2,7 @@
 
 mod commandlog;
 mod commands;
+mod defrag;
 mod guard;
 pub mod hotkeys;
 mod info;
@@ -12,6 +13,7 @@ mod watch;
 
 pub use commandlog::{CommandLog, CommandLogs, LogEntry, LogKind, Ran};
 pub use commands::{CommandStats, Histogram};
+pub use defrag::DefragStats;
 pub use guard::{Guard, Relief, Seen};
 pub use latency::{LatencyMonitor, LatencySample, LatencySeries, LatencySummary};
 pub use memory::{Breakdown, DatabaseOverhead, Excess, Memory, ScriptFigures};
@@ -77,6 +79,8 @@ pub struct Stats {
     pub turn_nanos: u64,
     /// Time spent on keys past their deadline, ns.
     pub expire_nanos: u64,
+    /// What active defragmentation did.
+    pub defrag: DefragStats,
     /// Per-second rates.
     pub rates: Rates,
     /// Bounds that make a command notable.

@@ -41,6 +41,10 @@
 //! made the freeing of small blocks four times as long.
 #![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait over jemalloc's C functions")]
 
+mod mover;
+
+pub use mover::Mover;
+
 use crate::stdx::os::pages;
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -341,6 +345,22 @@ fn return_large_blocks_at_once() -> bool {
     })
 }
 
+/// A setting or figure of jemalloc's that is an integer or a truth value, for DEBUG MALLCTL. `None` where
+/// there is no such, or it is of another type.
+#[must_use]
+pub fn figure(name: &str) -> Option<u64> {
+    let name = format!("{name}\0");
+    let name = name.as_bytes();
+    // A name is taken up to its first NUL, and jemalloc refuses a type of another size.
+    if name[..name.len() - 1].contains(&0) {
+        return None;
+    }
+    let wide = || je::read::<u64>(name);
+    let narrow = || je::read::<u32>(name).map(u64::from);
+    let truth = || je::read::<u8>(name).map(u64::from);
+    wide().or_else(narrow).or_else(truth)
+}
+
 /// jemalloc's full report, for MEMORY MALLOC-STATS.
 #[must_use]
 pub fn malloc_stats_text() -> String {
@@ -423,6 +443,86 @@ mod je {
     pub(super) unsafe fn usable_size(block: *const u8) -> usize {
         // SAFETY: the caller's promise.
         unsafe { sys::malloc_usable_size(block.cast::<c_void>()) }
+    }
+
+    /// As [`allocate`], past the thread's cache: the block is a free one of the slab that the arena is filling.
+    ///
+    /// # Safety
+    /// As [`allocate`].
+    pub(super) unsafe fn allocate_uncached(layout: Layout) -> *mut u8 {
+        let flags = flags(layout) | sys::MALLOCX_TCACHE_NONE;
+        // SAFETY: the size is not 0 by contract.
+        unsafe { sys::mallocx(layout.size(), flags).cast() }
+    }
+
+    /// As [`release`], past the thread's cache: the block is free for the arena at once.
+    ///
+    /// # Safety
+    /// As [`release`].
+    pub(super) unsafe fn release_uncached(block: *mut u8, layout: Layout) {
+        let flags = flags(layout) | sys::MALLOCX_TCACHE_NONE;
+        // SAFETY: as in `release`.
+        unsafe { sys::sdallocx(block.cast(), layout.size(), flags) }
+    }
+
+    /// Numbers in the place of a name, by which jemalloc finds a setting without reading it.
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct SlabQuery([usize; 3]);
+
+    /// How full the slab of a block is, and all slabs of its bin together. In the order that jemalloc's
+    /// `experimental.utilization.query` writes it.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(super) struct SlabUse {
+        /// Address of the slab that the next block of this size comes from.
+        pub(super) current: usize,
+        /// Places that are free,
+        pub(super) free: usize,
+        /// of so many; of a block that has its pages to itself there is one.
+        pub(super) places: usize,
+        /// Bytes of the slab.
+        pub(super) size: usize,
+        /// The same of all slabs of the bin; 0 of a block that has its pages to itself.
+        pub(super) bin_free: usize,
+        /// See above.
+        pub(super) bin_places: usize,
+    }
+
+    impl SlabQuery {
+        /// `None` where this jemalloc does not tell.
+        pub(super) fn find() -> Option<Self> {
+            let mut numbers = [0; 3];
+            let mut len = numbers.len();
+            // SAFETY: the name ends in NUL, and there is room for as many numbers as `len` says.
+            let rc = unsafe {
+                sys::mallctlnametomib(
+                    c"experimental.utilization.query".as_ptr(),
+                    numbers.as_mut_ptr(),
+                    &raw mut len,
+                )
+            };
+            (rc == 0 && len == numbers.len()).then_some(Self(numbers))
+        }
+
+        /// # Safety
+        /// `block` is a live one of jemalloc's.
+        pub(super) unsafe fn ask(self, mut block: *const u8) -> Option<SlabUse> {
+            let mut answer = SlabUse::default();
+            let mut len = size_of::<SlabUse>();
+            // SAFETY: the query reads a pointer and writes one and five sizes, as `SlabUse` has them, whose
+            // lengths are passed. It looks the block up and does not touch it.
+            let rc = unsafe {
+                sys::mallctlbymib(
+                    self.0.as_ptr(),
+                    self.0.len(),
+                    (&raw mut answer).cast(),
+                    &raw mut len,
+                    (&raw mut block).cast(),
+                    size_of::<*const u8>(),
+                )
+            };
+            (rc == 0).then_some(answer)
+        }
     }
 
     pub(super) fn class_of(size: usize) -> usize {
@@ -550,6 +650,39 @@ mod je {
     pub(super) unsafe fn resize(block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
         unsafe { System.realloc(block, layout, new_size) }
+    }
+
+    pub(super) unsafe fn allocate_uncached(layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    pub(super) unsafe fn release_uncached(block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    pub(super) enum SlabQuery {}
+
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(super) struct SlabUse {
+        pub(super) current: usize,
+        pub(super) free: usize,
+        pub(super) places: usize,
+        pub(super) size: usize,
+        pub(super) bin_free: usize,
+        pub(super) bin_places: usize,
+    }
+
+    impl SlabQuery {
+        pub(super) fn find() -> Option<Self> {
+            None
+        }
+
+        pub(super) unsafe fn ask(self, _block: *const u8) -> Option<SlabUse> {
+            match self {}
+        }
     }
 
     pub(super) unsafe fn usable_size(_block: *const u8) -> usize {

@@ -11,6 +11,7 @@ use crate::ds::handle::{Any, OneOf};
 use crate::ds::quicklist::Quicklist;
 use crate::ds::sds::Sds;
 use crate::ds::skiplist::Skiplist;
+use crate::stdx::alloc::Mover;
 use bytes::Bytes;
 use std::fmt;
 
@@ -168,6 +169,39 @@ impl Value {
             Type::Set => self.as_part_mut::<part::Set>().take_garbage(),
             Type::Hash => self.as_part_mut::<part::Hash>().take_garbage(),
             Type::Zset => self.as_part_mut::<part::Zset>().take_garbage(),
+        }
+    }
+
+    /// One step of a walk that moves what lies badly of its allocations: some dozens of elements. Begin with 0;
+    /// answers the next cursor, 0 at the end. Whatever happens to the value between the steps, and
+    /// whatever it is by then, any cursor will do. A string that replies may share stays where it is.
+    pub fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        if cursor == 0 {
+            self.relocate_box(mover);
+        }
+        match self.view_mut() {
+            Any::Sds(string) => string.relocate(mover),
+            Any::Listpack(pack) => pack.relocate(mover),
+            Any::Intset(ints) => ints.relocate(mover),
+            Shared(_) => {}
+            Quick(list) => return list.relocate_from(cursor, mover),
+            Members(members) => return members.relocate_from(cursor, mover, Member::relocate),
+            Fields(table) => return table.relocate_from(cursor, mover),
+            Tree(tree) => return tree.relocate_from(cursor, mover),
+            Log(stream) => return stream.relocate_from(cursor, mover),
+        }
+        0
+    }
+
+    /// About how many allocations it has, in which a walk by [`Value::relocate_from`] has something to do.
+    pub fn parts(&self) -> usize {
+        match self.view() {
+            Any::Sds(_) | Any::Listpack(_) | Any::Intset(_) | Shared(_) => 1,
+            Quick(list) => list.node_count(),
+            Members(members) => members.len(),
+            Fields(table) => table.len(),
+            Tree(tree) => tree.len(),
+            Log(stream) => stream.nodes().len(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::effects::Action;
 use crate::resp::{Argv, CmdError};
 use crate::server::Server;
 use crate::spec::{Group, Secrets, Spec, arg, flag};
+use crate::stdx::alloc::Mover;
 
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -96,7 +97,8 @@ const OWN: Spec = Spec {
 /// Options whose change means to listen elsewhere.
 const LISTENING: &[&str] = &["port", "bind"];
 
-/// Tools know by these words that a server does without.
+/// Tools know by these words that a server does without. The allocator that larder comes with tells what it
+/// takes.
 const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis server \
                                   compiled with a modified Jemalloc like the one shipped by default \
                                   with the Redis source distribution";
@@ -132,7 +134,8 @@ fn set(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         SetError::Loading => CmdError::Full(format!("LOADING {error}").into()),
         error => CmdError::err(error),
     })?;
-    if changed.contains("activedefrag") && s.config.activedefrag {
+    let defragments = changed.contains("activedefrag") && s.config.activedefrag;
+    if defragments && Mover::of_sparse().is_none() {
         s.config = before;
         return Err(CmdError::err(SetError::failed("activedefrag", NO_DEFRAGMENTATION)));
     }

@@ -13,6 +13,7 @@ use crate::persist::aof::writer::Job;
 use crate::resp::{Argv, CmdError, Resp};
 use crate::server::Server;
 use crate::spec::{Group, Spec, flag};
+use crate::stdx::alloc;
 use crate::stdx::num::parse_i64;
 use std::fmt::Write;
 use std::time::Duration;
@@ -63,6 +64,8 @@ static SUBCOMMANDS: &[Subcommand] = &[
     ("replybuffer-peak-reset-time", 1, 1, ok),
     ("replybuffer-resizing", 1, 1, ok),
     ("quicklist-packed-threshold", 1, 1, inspect::packed_threshold),
+    ("mallctl", 1, 1, mallctl),
+    ("mallctl-str", 2, 2, mallctl_str),
     ("set-disable-deny-scripts", 1, 1, ok),
     ("set-skip-checksum-validation", 1, 1, set_skip_checksum_validation),
     ("pause-cron", 1, 1, pause_cron),
@@ -179,6 +182,25 @@ fn change_repl_id(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
 fn replicate(s: &mut Server, id: ClientId, args: Args<'_>) -> Outcome {
     let db = s.clients.running(id).db;
     s.effects.tell_replicas(db, args.rest());
+    s.reply(id).ok();
+    DONE
+}
+
+/// A figure of the allocator. None can be set: some are addresses.
+fn mallctl(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
+    let name = String::from_utf8_lossy(args.any()?).into_owned();
+    let figure = alloc::figure(&name);
+    let figure = figure.ok_or(CmdError::Msg("No such file or directory"))?;
+    s.reply(id).int(figure as i64);
+    DONE
+}
+
+/// What the allocator does when told to, as far as it is of use here.
+fn mallctl_str(s: &mut Server, id: ClientId, mut args: Args<'_>) -> Outcome {
+    if !(args.word("thread.tcache.flush") && args.word("void")) {
+        return Err(CmdError::Msg("No such file or directory"));
+    }
+    alloc::flush_thread_cache();
     s.reply(id).ok();
     DONE
 }
@@ -409,6 +431,10 @@ fn help(s: &mut Server, id: ClientId, _: Args<'_>) -> Outcome {
             "    Load the append-only file in place of what is in memory.",
             "LOG <message>",
             "    Write to the log.",
+            "MALLCTL <name>",
+            "    A figure or setting of the allocator that is a number.",
+            "MALLCTL-STR thread.tcache.flush VOID",
+            "    Empty the thread's cache of free blocks.",
             "OBJECT <key>",
             "    A look at a key's value.",
             "PANIC",

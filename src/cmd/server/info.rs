@@ -119,7 +119,7 @@ fn memory_section(s: &Server, out: &mut Fields) {
     out.put("mem_allocator", &s.facts.allocator);
     out.put("allocator_quantum", s.facts.allocator_quantum);
     out.put("allocator_classes_per_doubling", s.facts.allocator_classes);
-    out.put("active_defrag_running", 0);
+    out.put("active_defrag_running", s.defrag.percent);
     let unfreed = s.keyspace.shared.unfreed();
     out.put("lazyfree_pending_objects", unfreed.len());
     out.put("lazyfree_pending_bytes", unfreed.bytes());
@@ -140,6 +140,7 @@ fn stats(s: &Server, out: &mut Fields) {
     stats.info(out, *now_us, s.stats.expire_nanos, s.stats.evicted_clients);
     s.pubsub.info(out);
     Stats::absent_info(out);
+    s.stats.defrag.info(out, *now_us);
     s.effects.tracking.info(out);
     s.stats.work_info(out);
 }

@@ -312,7 +312,8 @@ fn diagnosis(memory: &Memory, clients: u64) -> String {
         (
             memory.allocator_fragmentation().is_over(1.1),
             "Allocator: pages are filled badly (allocator_frag_ratio above 1.1), as happens when \
-             values of changing sizes replace each other.",
+             values of changing sizes replace each other. CONFIG SET activedefrag yes moves them \
+             together.",
         ),
         (
             memory.allocator_rss().is_over(1.1),

@@ -4,6 +4,7 @@ use super::Key;
 use super::footprint::{Footprint, size_class};
 use super::node::Split;
 use super::search::partition_point;
+use crate::stdx::alloc::Mover;
 
 /// Elements a leaf can hold: 1 KB of them.
 const LEAF_MAX: usize = 128;
@@ -75,6 +76,10 @@ impl Leaf {
         footprint.grow(&mut leaf.elements);
         leaf.elements.insert(at, element);
         Split { min: right.first(), right }
+    }
+
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        mover.vec(&mut self.elements);
     }
 
     /// Removes one `key`; false if there is none.

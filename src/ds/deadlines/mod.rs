@@ -57,6 +57,7 @@ mod leaf;
 mod node;
 mod search;
 
+use crate::stdx::alloc::Mover;
 use footprint::Footprint;
 use leaf::{Elements, Leaf};
 use node::Node;
@@ -128,6 +129,13 @@ impl Deadlines {
         self.len -= 1;
         self.tidy_root();
         Some(key.parts())
+    }
+
+    /// One step of a walk that moves what lies badly: some dozens of leaves. Answers the next cursor, 0 at
+    /// the end. What comes or goes between the steps may let some be passed over.
+    pub fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        let moved = self.root.as_mut().is_some_and(|root| root.relocate(cursor, mover).is_ok());
+        if moved { cursor + 1 } else { 0 }
     }
 
     /// Removes all elements. That takes time in proportion to their number: where there may be
@@ -336,6 +344,7 @@ mod tests {
         RemoveRandom { one_in: u64 },
         RemoveAbsent { count: u64 },
         PopDue { count: u64 },
+        Relocate,
         Clear,
     }
 
@@ -350,8 +359,22 @@ mod tests {
             3 => (1u64..5).prop_map(|one_in| Step::RemoveRandom { one_in }),
             1 => (1u64..50).prop_map(|count| Step::RemoveAbsent { count }),
             2 => count().prop_map(|count| Step::PopDue { count }),
+            1 => Just(Step::Relocate),
             1 => Just(Step::Clear),
         ]
+    }
+
+    /// Moves everything, and sees that every vector was moved.
+    fn relocate_all(index: &mut Deadlines) {
+        let vectors = |index: &Deadlines| index.root.as_ref().map_or(0, Node::vectors);
+        let (mut mover, mut cursor) = (Mover::of_all(), 0);
+        loop {
+            cursor = index.relocate_from(cursor, &mut mover);
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert_eq!(mover.hits() as usize, vectors(index));
     }
 
     fn apply(pair: &mut Pair, step: &Step, unit: u64, draws: &mut Draws) {
@@ -388,6 +411,7 @@ mod tests {
                 let now = at(draws.below(9000));
                 let _ = (0..count).take_while(|_| pair.pop_due(now).is_some()).count();
             }
+            Step::Relocate => relocate_all(&mut pair.index),
             Step::Clear => {
                 pair.index.clear();
                 pair.model.clear();

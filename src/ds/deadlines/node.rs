@@ -6,6 +6,7 @@ use super::footprint::bytes_of;
 use super::footprint::{Footprint, size_class};
 use super::leaf::Leaf;
 use super::search::partition_point;
+use crate::stdx::alloc::Mover;
 
 /// Children a branch can have.
 const FANOUT: usize = 64;
@@ -65,6 +66,22 @@ impl Node {
         match self {
             Self::Leaf(leaf) => leaf.pop_first(footprint),
             Self::Branch(branch) => branch.pop_first(footprint),
+        }
+    }
+
+    /// Moves what lies badly of the lowest branch of this number, with its leaves; a leaf without a branch
+    /// counts as one.
+    ///
+    /// # Errors
+    /// There are no more than so many.
+    pub(super) fn relocate(&mut self, number: u64, mover: &mut Mover) -> Result<(), u64> {
+        match self {
+            Self::Leaf(_) if number > 0 => Err(1),
+            Self::Leaf(leaf) => {
+                leaf.relocate(mover);
+                Ok(())
+            }
+            Self::Branch(branch) => branch.relocate(number, mover),
         }
     }
 
@@ -178,6 +195,39 @@ impl Branch {
         (self.children.len() > FANOUT).then(|| self.split(at + 1, footprint))
     }
 
+    /// As [`Node::relocate`]; what it holds itself goes with its first lowest branch.
+    fn relocate(&mut self, number: u64, mover: &mut Mover) -> Result<(), u64> {
+        if number == 0 {
+            mover.vec(&mut self.bounds);
+            mover.vec(&mut self.children);
+        }
+        let count = self.children.len() as u64;
+        match self.children.first() {
+            Some(Node::Leaf(_)) if number > 0 => return Err(1),
+            Some(Node::Leaf(_)) => {
+                for child in &mut self.children {
+                    // Each is a leaf, of which there is a first.
+                    let _ = child.relocate(0, mover);
+                }
+                return Ok(());
+            }
+            Some(Node::Branch(child)) if child.is_lowest() && number >= count => return Err(count),
+            Some(Node::Branch(_)) | None => {}
+        }
+        let mut left = number;
+        for child in &mut self.children {
+            match child.relocate(left, mover) {
+                Ok(()) => return Ok(()),
+                Err(passed) => left -= passed,
+            }
+        }
+        Err(number - left)
+    }
+
+    fn is_lowest(&self) -> bool {
+        matches!(self.children.first(), Some(Node::Leaf(_)))
+    }
+
     /// Adds the node that split off to the right of `children[at]`.
     fn add(&mut self, at: usize, split: Split<Node>, footprint: &mut Footprint) {
         footprint.grow(&mut self.bounds);
@@ -277,6 +327,13 @@ impl Branch {
 
 #[cfg(test)]
 impl Node {
+    /// How many vectors that have memory there are under this node.
+    pub(super) fn vectors(&self) -> usize {
+        let Self::Branch(Branch { bounds, children }) = self else { return 1 };
+        let own = 1 + usize::from(bounds.capacity() > 0);
+        own + children.iter().map(Self::vectors).sum::<usize>()
+    }
+
     /// Checks the invariants of this subtree; returns its height, its elements and the bytes they
     /// hold.
     pub(super) fn check(&self, is_root: bool) -> (usize, usize, usize) {

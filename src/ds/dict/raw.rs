@@ -14,6 +14,7 @@
 use super::hint::{TagRange, admits, hint_of};
 use super::meta::{CHILD_LANE, Lanes, Meta, Print};
 use super::{Keyed, tag};
+use crate::stdx::alloc::Mover;
 use crate::stdx::hash::Seed;
 use crate::stdx::os::pages::ZeroPages;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
@@ -323,6 +324,35 @@ impl<T: Keyed> RawTable<T> {
                 f(unsafe { &mut bucket.slots[lane].item });
             }
             next = bucket.child();
+        }
+    }
+
+    /// Moves the buckets, if they are the allocator's and lie badly.
+    pub(super) fn relocate_buckets(&mut self, mover: &mut Mover) {
+        if self.len == 0 || self.is_mapped() {
+            return;
+        }
+        let layout = Layout::array::<Bucket<T>>(self.len).expect("it was made by this layout");
+        // SAFETY: R3: the memory came from the allocator with this layout. Items and children's addresses
+        // move along; nobody else points to a bucket while the table is borrowed mutably.
+        if let Some(moved) = unsafe { mover.relocate(self.buckets.cast(), layout) } {
+            self.buckets = moved.cast();
+        }
+    }
+
+    /// Moves the children below bucket `index` that lie badly.
+    pub(super) fn relocate_children(&mut self, index: usize, mover: &mut Mover) {
+        let mut place = self.head(index);
+        // SAFETY: R2, R3: living buckets of one chain, borrowed mutably with the table, one at a time. A
+        // child came from `Bucket::alloc` and is reachable through its parent alone, which is told the new
+        // address.
+        unsafe {
+            while let Some(child) = place.as_ref().child() {
+                let moved = mover.relocate(child.cast(), Bucket::<T>::LAYOUT).map(NonNull::cast);
+                let child = moved.unwrap_or(child);
+                place.as_mut().slots[CHILD_LANE].child = child;
+                place = child;
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stdx::alloc::Mover;
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,6 +18,7 @@ trait Entry: Keyed {
     fn number(&self) -> u32;
     fn value(&self) -> u16;
     fn bump(&mut self);
+    fn relocate(&mut self, mover: &mut Mover);
 }
 
 /// An item as the dict's users have them, all behind one pointer; it keeps no hints.
@@ -47,6 +49,10 @@ impl Entry for Boxed {
 
     fn bump(&mut self) {
         self.0.1 = self.0.1.wrapping_add(1);
+    }
+
+    fn relocate(&mut self, mover: &mut Mover) {
+        mover.boxed(&mut self.0);
     }
 }
 
@@ -87,6 +93,8 @@ impl Entry for Packed {
     fn bump(&mut self) {
         self.value = self.value.wrapping_add(1);
     }
+
+    fn relocate(&mut self, _: &mut Mover) {}
 }
 
 fn hash_of(key: u32) -> u64 {
@@ -140,6 +148,7 @@ enum Op {
     EditAll,
     Scan(u8),
     ScanEdit,
+    Relocate(u8),
     Random(u64),
     Rehash(u8),
     Policy(ResizePolicy),
@@ -165,6 +174,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::EditAll),
         10 => any::<u8>().prop_map(Op::Scan),
         3 => Just(Op::ScanEdit),
+        3 => any::<u8>().prop_map(Op::Relocate),
         3 => any::<u64>().prop_map(Op::Random),
         4 => any::<u8>().prop_map(Op::Rehash),
         2 => prop_oneof![Just(Enabled), Just(Avoid), Just(Forbid)].prop_map(Op::Policy),
@@ -265,6 +275,20 @@ impl<T: Entry> Pair<T> {
         self.end_scan_step();
     }
 
+    fn scan_relocating(&mut self) {
+        let (model, owed) = (&mut self.model, &mut self.scan.owed);
+        if self.scan.cursor == 0 {
+            *owed = model.keys().copied().collect();
+        }
+        let mut mover = Mover::of_all();
+        self.scan.cursor = self.dict.relocate_from(self.scan.cursor, &mut mover, |item, mover| {
+            item.relocate(mover);
+            assert_eq!(model.get(&item.number()), Some(&item.value()));
+            owed.remove(&item.number());
+        });
+        self.end_scan_step();
+    }
+
     fn end_scan_step(&self) {
         assert!(self.scan.cursor < 1 << 48);
         assert!(self.scan.cursor != 0 || self.scan.owed.is_empty(), "lost {:?}", self.scan.owed);
@@ -284,6 +308,7 @@ impl<T: Entry> Pair<T> {
             }
             Op::Scan(steps) => (0..steps).for_each(|_| self.scan_step()),
             Op::ScanEdit => self.scan_edit(),
+            Op::Relocate(steps) => (0..steps).for_each(|_| self.scan_relocating()),
             Op::Random(state) => {
                 let drawn = self.dict.random(&mut rng(state)).map(Entry::number);
                 assert_eq!(drawn.is_none(), self.model.is_empty());

@@ -2,6 +2,7 @@
 
 use super::raw::{CELL_BITS, Items, Position, RawTable, SLOTS};
 use super::{Dict, Keyed, tag};
+use crate::stdx::alloc::Mover;
 
 /// The end of the line of hashes, in cells.
 const CELLS: u64 = 1 << CELL_BITS;
@@ -43,6 +44,25 @@ impl<T: Keyed> Dict<T> {
         table.prefetch_ahead(bucket);
         table.for_each_mut(bucket, emit);
         end % CELLS
+    }
+
+    /// One step of a scan that moves what lies badly: the tables at the start, then the children of a bucket;
+    /// `each` does so with an item, which it may replace by another with the same key.
+    pub fn relocate_from(
+        &mut self,
+        cursor: u64,
+        mover: &mut Mover,
+        mut each: impl FnMut(&mut T, &mut Mover),
+    ) -> u64 {
+        if cursor == 0 {
+            self.table.relocate_buckets(mover);
+            self.old.relocate_buckets(mover);
+        }
+        if let Some(Span { bucket, in_old, .. }) = self.span(cursor % CELLS) {
+            let table = if in_old { &mut self.old } else { &mut self.table };
+            table.relocate_children(bucket, mover);
+        }
+        self.scan_mut(cursor, |item| each(item, mover))
     }
 
     /// All items, in no order that means anything.

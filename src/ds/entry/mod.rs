@@ -52,6 +52,7 @@ mod raw;
 mod tests;
 
 use super::dict::Keyed;
+use crate::stdx::alloc::Mover;
 use std::fmt;
 
 pub use layout::size_class;
@@ -168,6 +169,11 @@ impl<V> Entry<V> {
             }
         };
         Self::new(key, value, deadline).marked(clock, epoch)
+    }
+
+    /// Moves the allocation, if it lies badly; what a `V` owns elsewhere stays where it is.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
     }
 
     /// Takes a `V` out and frees the rest.

@@ -15,6 +15,7 @@ use super::layout::{
     ALIGN, Form, Head, KIND_INLINE_U8, KIND_INLINE_U16, KIND_OTHER, Plan, inline_prefix, other_at,
 };
 use super::{INLINE_MAX, NewValue, ValueRef};
+use crate::stdx::alloc::Mover;
 
 /// Bits of an address that a program of a 64-bit system is given; those above them are zero.
 const ADDRESS_BITS: u32 = 48;
@@ -234,6 +235,18 @@ impl<V> Raw<V> {
             if let Some(ms) = deadline {
                 write_deadline(self.block(), new.key_end(), ms);
             }
+        }
+    }
+
+    /// Moves the allocation, if it lies badly. The hint stays.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        let layout = layout(self.plan().size);
+        // SAFETY: invariant 1; a `V` moves along and is not dropped, and the handle, borrowed exclusively, is
+        // the only one.
+        if let Some(moved) = unsafe { mover.relocate(self.block(), layout) } {
+            let hint = self.hint();
+            self.0 = moved;
+            self.set_hint(hint);
         }
     }
 

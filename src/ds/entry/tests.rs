@@ -148,6 +148,7 @@ enum Op {
     Epoch(u8),
     EditInline(u8),
     EditOther(u8),
+    Relocate(u16),
 }
 
 fn bytes(lens: impl Strategy<Value = usize>) -> impl Strategy<Value = Vec<u8>> {
@@ -178,6 +179,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(Op::Epoch),
         1 => any::<u8>().prop_map(Op::EditInline),
         1 => any::<u8>().prop_map(Op::EditOther),
+        1 => any::<u16>().prop_map(Op::Relocate),
     ]
 }
 
@@ -223,6 +225,12 @@ fn apply<V: Payload>(mut entry: Entry<V>, model: &mut Model, op: Op, live: &Rc<(
             }
             (value, other) => assert!(value.other().is_none() && other.is_none()),
         },
+        Op::Relocate(hint) => {
+            entry.set_hint(hint);
+            let mut mover = Mover::of_all();
+            entry.relocate(&mut mover);
+            assert_eq!((entry.hint(), mover.hits()), (hint, 1));
+        }
     }
     entry
 }

@@ -14,6 +14,7 @@ use crate::ds::entry::size_class;
 use crate::ds::intset::Intset;
 use crate::ds::listpack::Listpack;
 use crate::ds::sds::Sds;
+use crate::stdx::alloc::Mover;
 
 /// Bits of an address that a program of a 64-bit system is given; those above them are zero.
 const ADDRESS_BITS: u32 = 48;
@@ -152,6 +153,14 @@ impl<const KIND: u8> Block<KIND> {
             }
             let moved = Self::adopt(block, new, self.mark());
             ptr::write(self, moved);
+        }
+    }
+
+    /// Moves the allocation, if it lies badly.
+    pub(in crate::ds) fn relocate(&mut self, mover: &mut Mover) {
+        // SAFETY: invariant 1; the handle, borrowed exclusively, is the only one.
+        if let Some(moved) = unsafe { mover.relocate(self.address(), layout(self.len())) } {
+            self.0 = with_bits(moved, bits(self.0));
         }
     }
 
@@ -348,6 +357,28 @@ impl<K: Kinds, R> OneOf<K, R> {
                 E => Any::E(lent_mut(self.0)),
                 _ => Any::F(lent_mut(self.0)),
             }
+        }
+    }
+
+    /// Moves the box of the value, if it has one and that lies badly. What the value itself owns stays where
+    /// it is.
+    pub fn relocate_box(&mut self, mover: &mut Mover) {
+        let layout = match kind(self.0) {
+            SDS | LISTPACK | INTSET => return,
+            A => Layout::new::<K::A>(),
+            B => Layout::new::<K::B>(),
+            C => Layout::new::<K::C>(),
+            D => Layout::new::<K::D>(),
+            E => Layout::new::<K::E>(),
+            _ => Layout::new::<K::F>(),
+        };
+        if layout.size() == 0 {
+            return;
+        }
+        // SAFETY: the type's invariant says of which type the box is; the word, borrowed exclusively, is
+        // the only one. The value moves along and is not dropped.
+        if let Some(moved) = unsafe { mover.relocate(address(self.0), layout) } {
+            self.0 = with_bits(moved, bits(self.0));
         }
     }
 

@@ -3,6 +3,7 @@ use std::rc::Rc;
 
 use super::raw::check_classes;
 use super::*;
+use crate::stdx::alloc::Mover;
 
 /// A family for trying out; each box counts its owners.
 struct Family;
@@ -89,6 +90,8 @@ fn a_block_keeps_its_mark_and_the_bytes_that_fit_through_every_size() {
         let before = block.len();
         block.resize(len);
         assert_eq!((block.len(), block.mark()), (crate::ds::entry::size_class(len), 9));
+        block.relocate(&mut Mover::of_all());
+        assert_eq!((block.len(), block.mark()), (crate::ds::entry::size_class(len), 9));
         assert_eq!(&block[..7], b"0123456");
         assert!(block.get(before..).is_none_or(|fresh| fresh.iter().all(|&byte| byte == 0)));
         block[8..].fill(0xee);
@@ -147,6 +150,18 @@ fn what_is_lent_may_be_changed_and_written_over() {
     ];
     assert!(words.iter().map(told).eq(expected));
     assert_eq!(Rc::strong_count(&counted), 2);
+}
+
+#[test]
+fn a_value_stays_what_it_is_when_its_box_is_moved() {
+    let counted: Rc<str> = "x".into();
+    let mut words = all(&counted);
+    let mut mover = Mover::of_all();
+    words.iter_mut().for_each(|word| word.relocate_box(&mut mover));
+    assert_eq!(mover.hits(), 6, "six of them have a box");
+    assert!(words.iter().map(told).eq(TOLD));
+    drop(words);
+    assert_eq!(Rc::strong_count(&counted), 1);
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use crate::stdx::alloc::Mover;
 pub use id::Id;
 pub use iter::{IntoIter, Iter};
 
@@ -162,6 +163,24 @@ impl<V> IdMap<V> {
         if let Some(upper) = self.chunks.remove(lower + 1) {
             self.chunks[lower].items.extend(upper.items);
         }
+    }
+
+    /// One step of a walk that moves what lies badly: the chunk of number `cursor`, and the ring at the start;
+    /// `each` does so with a value. Answers the next cursor, 0 at the end. Chunks that come or go between
+    /// the steps may let one be passed over.
+    pub fn relocate_from(
+        &mut self,
+        cursor: u64,
+        mover: &mut Mover,
+        mut each: impl FnMut(&mut V, &mut Mover),
+    ) -> u64 {
+        if cursor == 0 {
+            mover.ring(&mut self.chunks);
+        }
+        let Some(chunk) = self.chunks.get_mut(cursor as usize) else { return 0 };
+        mover.vec(&mut chunk.items);
+        chunk.items.iter_mut().for_each(|(_, value)| each(value, mover));
+        if cursor as usize + 1 < self.chunks.len() { cursor + 1 } else { 0 }
     }
 
     /// The value of an id.

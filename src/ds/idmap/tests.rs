@@ -15,6 +15,8 @@ enum Step {
     /// Takes so many from the front.
     Drain(u8),
     Look(u64, u64),
+    /// Moves the chunk of this number, and what it holds.
+    Relocate(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -25,6 +27,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (0..2000_u64).prop_map(Step::Remove),
         any::<u8>().prop_map(Step::Drain),
         (0..2000_u64, 0..2000_u64).prop_map(|(from, to)| Step::Look(from, to)),
+        (0..8_u64).prop_map(Step::Relocate),
     ];
     prop::collection::vec(step, 1..200)
 }
@@ -60,6 +63,13 @@ fn apply(step: &Step, map: &mut IdMap<u64>, model: &mut BTreeMap<Id, u64>) {
             }
         }
         Step::Look(from, to) => look(id(from), id(to), map, model),
+        Step::Relocate(chunk) => {
+            let mut seen = 0;
+            let next = map.relocate_from(chunk, &mut Mover::of_all(), |_, _| seen += 1);
+            let has_more = chunk as usize + 1 < map.chunk_count();
+            assert_eq!(next, if has_more { chunk + 1 } else { 0 });
+            assert_eq!(seen, map.chunks.get(chunk as usize).map_or(0, |chunk| chunk.items.len()));
+        }
     }
 }
 

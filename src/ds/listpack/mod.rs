@@ -65,6 +65,7 @@ use std::fmt;
 use crate::ds::Corrupt;
 use crate::ds::entry::size_class;
 use crate::ds::handle::{Block, LISTPACK};
+use crate::stdx::alloc::Mover;
 use crate::stdx::num::{i64_len, parse_i64};
 
 use element::Element;
@@ -306,6 +307,11 @@ impl Listpack {
         self.set_count(known(left));
         self.release();
         other
+    }
+
+    /// Moves the allocation, if it lies badly.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.bytes.relocate(mover);
     }
 
     /// Gives back what of the allocation is not needed.

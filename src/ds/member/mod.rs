@@ -37,6 +37,7 @@ mod raw;
 mod tests;
 
 use super::dict::Keyed;
+use crate::stdx::alloc::Mover;
 use std::fmt;
 
 use raw::Raw;
@@ -53,6 +54,11 @@ impl Member {
     #[inline]
     pub fn new(bytes: &[u8]) -> Self {
         Self(Raw::new(bytes))
+    }
+
+    /// Moves its allocation, if there is one and it lies badly.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
     }
 
     /// Its bytes.

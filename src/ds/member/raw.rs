@@ -8,6 +8,7 @@ use std::slice;
 
 use crate::ds::dict::prefetch;
 use crate::ds::entry::size_class;
+use crate::stdx::alloc::Mover;
 
 /// Bits of an address that a program of a 64-bit system is given; those above them are zero.
 const ADDRESS_BITS: u32 = 48;
@@ -113,6 +114,20 @@ impl Raw {
                 }
                 len => slice::from_raw_parts(block.add(1).as_ptr(), usize::from(len)),
             }
+        }
+    }
+
+    /// Moves the allocation, if there is one and it lies badly. The hint stays.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        if self.is_short() {
+            return;
+        }
+        let layout = layout_for(self.bytes().len());
+        // SAFETY: invariant 2; the handle, borrowed exclusively, is the only one.
+        if let Some(moved) = unsafe { mover.relocate(self.block(), layout) } {
+            let hint = self.hint();
+            self.0 = moved;
+            self.set_hint(hint);
         }
     }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_length_around_a_border_is_kept_with_its_bytes_and_its_hint() {
+fn every_length_around_a_border_keeps_its_bytes_and_its_hint_also_when_moved() {
     for len in [0, 1, 6, 7, 8, 9, 15, 16, 253, 254, 255, 256, 70_000] {
         for fill in [0, 1, 0xff] {
             let bytes = vec![fill; len];
@@ -10,6 +10,11 @@ fn every_length_around_a_border_is_kept_with_its_bytes_and_its_hint() {
             for hint in [u16::MAX, 1, 0] {
                 member.set_hint(hint);
                 member.prefetch();
+                assert_eq!(member.hint(), if len > 7 { hint } else { 0 });
+                assert_eq!(member.key(), bytes);
+                let mut mover = Mover::of_all();
+                member.relocate(&mut mover);
+                assert_eq!(mover.hits(), u64::from(len > 7), "what has an allocation is moved");
                 assert_eq!(member.hint(), if len > 7 { hint } else { 0 });
                 assert_eq!(member.key(), bytes);
             }

@@ -70,6 +70,7 @@ pub use node::{NodeBytes, NodeRef};
 use std::ops::{ControlFlow, Range};
 
 use crate::ds::listpack::{Item, Listpack};
+use crate::stdx::alloc::Mover;
 use node::Node;
 use segments::Segments;
 
@@ -166,6 +167,14 @@ impl Quicklist {
     /// Appends a plain node. When all are there, [`Quicklist::compress`] is due.
     pub fn append_plain(&mut self, element: Box<[u8]>) {
         self.segments.push_back(Node::plain(element));
+    }
+
+    /// One step of a walk that moves what lies badly: the nodes of the segment of number `cursor`. Answers
+    /// the next cursor, 0 at the end. Segments that come or go between the steps may let one be passed
+    /// over.
+    pub fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        let next = self.segments.relocate(cursor as usize, mover);
+        next.unwrap_or(0) as u64
     }
 
     /// Number of elements.

@@ -7,6 +7,7 @@ use super::pack::Pack;
 use super::{Direction, Limits};
 use crate::ds::entry::size_class;
 use crate::ds::listpack::{At, Item, Listpack};
+use crate::stdx::alloc::Mover;
 use crate::stdx::lzf::{self, Compressor};
 
 /// A node of fewer bytes is not compressed.
@@ -347,6 +348,16 @@ impl Node {
         let tail = Self::packed(listpack.split_off(at(listpack, index)));
         self.entries -= tail.entries;
         tail
+    }
+
+    /// Moves what holds its bytes, if that lies badly.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        match &mut self.body {
+            Body::Packed(listpack) => listpack.relocate(mover),
+            Body::Plain(bytes) | Body::PackedLzf { bytes, .. } | Body::PlainLzf { bytes, .. } => {
+                mover.slice(bytes);
+            }
+        }
     }
 
     /// Decompresses the node, if it is compressed.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::node::Node;
+use crate::stdx::alloc::Mover;
 
 /// Nodes of a segment at most.
 const SEGMENT_MAX: usize = 64;
@@ -124,6 +125,18 @@ impl Segments {
             }
             _ => self.segments.push_back(Segment::new(node)),
         }
+    }
+
+    /// Moves what lies badly of segment number `number`, and with the first the ring of all; the number of the
+    /// next, if there is one.
+    pub(super) fn relocate(&mut self, number: usize, mover: &mut Mover) -> Option<usize> {
+        if number == 0 {
+            mover.ring(&mut self.segments);
+        }
+        let segment = self.segments.get_mut(number)?;
+        mover.ring(&mut segment.nodes);
+        segment.nodes.iter_mut().for_each(|node| node.relocate(mover));
+        (number + 1 < self.segments.len()).then_some(number + 1)
     }
 
     fn count_in(&mut self, node: &Node) {

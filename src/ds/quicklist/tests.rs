@@ -8,6 +8,7 @@ use proptest::sample::select;
 
 use super::{Direction, Limits, NodeBytes, Quicklist};
 use crate::ds::listpack::{Item, Listpack};
+use crate::stdx::alloc::Mover;
 
 /// What is done to a list. Numbers are taken modulo the places there are.
 #[derive(Clone, Debug)]
@@ -19,7 +20,13 @@ enum Op {
     Insert(usize, Vec<u8>),
     Set(usize, Vec<u8>),
     RemoveRange(usize, usize),
-    RemoveWhere { direction: Direction, limit: usize, len: usize },
+    RemoveWhere {
+        direction: Direction,
+        limit: usize,
+        len: usize,
+    },
+    /// Moves everything.
+    Relocate,
 }
 
 fn element() -> impl Strategy<Value = Vec<u8>> {
@@ -44,6 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (any::<usize>(), element()).prop_map(|(at, element)| Op::Insert(at, element)),
         3 => (any::<usize>(), element()).prop_map(|(at, element)| Op::Set(at, element)),
         1 => (any::<usize>(), 0_usize..12).prop_map(|(from, count)| Op::RemoveRange(from, count)),
+        1 => Just(Op::Relocate),
         1 => (direction(), 0_usize..4, 0_usize..40)
             .prop_map(|(direction, limit, len)| Op::RemoveWhere { direction, limit, len }),
     ]
@@ -93,6 +101,17 @@ fn apply(op: Op, limits: Limits, list: &mut Quicklist, model: &mut VecDeque<Vec<
         Op::RemoveWhere { direction, limit, len } => {
             let removed = list.remove_where(direction, limit, |item| to_vec(item).len() == len);
             assert_eq!(removed, remove_from(model, direction, limit, len));
+        }
+        Op::Relocate => {
+            let (mut mover, mut cursor) = (Mover::of_all(), 0);
+            loop {
+                cursor = list.relocate_from(cursor, &mut mover);
+                if cursor == 0 {
+                    break;
+                }
+            }
+            // Each node's bytes at least.
+            assert!(mover.hits() as usize >= list.node_count());
         }
     }
 }

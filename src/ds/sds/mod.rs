@@ -44,6 +44,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 
+use crate::stdx::alloc::Mover;
 use raw::Raw;
 
 #[cfg(doc)]
@@ -104,6 +105,11 @@ impl Sds {
         if additional > self.capacity() - self.len() {
             self.0.set_block(self.len().checked_add(additional).expect("capacity overflow"));
         }
+    }
+
+    /// Moves the allocation, if there is one and it lies badly.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
     }
 
     /// Gives back the capacity that another size class could save.

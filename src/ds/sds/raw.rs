@@ -14,6 +14,7 @@ use bytes::buf::UninitSlice;
 
 use super::Sds;
 use crate::ds::entry::size_class;
+use crate::stdx::alloc::Mover;
 
 /// Alignment of every block; its low bits are free for the tag.
 const ALIGN: usize = 8;
@@ -290,6 +291,18 @@ impl Raw {
             *self = moved;
         } else if size != self.alloc_size() {
             self.resize_block(size);
+        }
+    }
+
+    /// Moves the block, if there is one and it lies badly.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        let (tag, size) = (self.tag(), self.alloc_size());
+        if size == 0 {
+            return;
+        }
+        // SAFETY: invariant 1, and not `EMPTY`; the handle, borrowed exclusively, is the only one.
+        if let Some(moved) = unsafe { mover.relocate(self.block(), layout(size)) } {
+            self.0 = moved.map_addr(|address| address | tag.0);
         }
     }
 

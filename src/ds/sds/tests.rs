@@ -53,6 +53,7 @@ enum Op {
     ReserveExact(usize),
     Shrink,
     Clone,
+    Relocate,
     Set(usize, u8),
 }
 
@@ -75,6 +76,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => size().prop_map(Op::ReserveExact),
         1 => Just(Op::Shrink),
         1 => Just(Op::Clone),
+        1 => Just(Op::Relocate),
         1 => (size(), any::<u8>()).prop_map(|(at, byte)| Op::Set(at, byte)),
     ]
 }
@@ -125,6 +127,7 @@ fn apply(sds: &mut Sds, model: &mut Vec<u8>, op: Op) {
             assert_eq!(sds.alloc_size(), Sds::from_slice(model).alloc_size());
         }
         Op::Clone => *sds = sds.clone(),
+        Op::Relocate => sds.relocate(&mut Mover::of_all()),
         Op::Set(at, byte) => {
             if let Some(place) = sds.get_mut(at) {
                 *place = byte;

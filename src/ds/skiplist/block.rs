@@ -3,6 +3,7 @@
 use super::raw::Link;
 use super::search::{Element, Place, Run};
 use crate::ds::entry::size_class;
+use crate::stdx::alloc::Mover;
 
 /// Elements a block can hold: 1 KB of scores, 1 KB of links. Half of that costs a tenth more time
 /// with a million members, as there are twice the hops. (Miri is to see many blocks of few.)
@@ -73,6 +74,17 @@ impl Block {
         self.scores.remove(at);
         self.links.remove(at);
         self.give_back();
+    }
+
+    /// Gives the element at `at` another link.
+    pub(super) fn relink(&mut self, at: usize, link: Link) {
+        self.links[at] = link;
+    }
+
+    /// Moves the arrays that lie badly.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        mover.vec(&mut self.scores);
+        mover.vec(&mut self.links);
     }
 
     /// Moves up to `max` elements from `start` on to `out`.

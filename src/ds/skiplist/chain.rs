@@ -3,7 +3,9 @@
 use super::block::Block;
 use super::chunked::Chunked;
 use super::level::{Hop, Level};
+use super::raw::Link;
 use super::search::{Element, Place, Run};
+use crate::stdx::alloc::Mover;
 
 /// Levels there can be: enough for 4^16 blocks.
 const LEVELS_MAX: usize = 16;
@@ -29,6 +31,18 @@ struct Path {
     /// The ranks at which their blocks begin.
     starts: [usize; LEVELS_MAX],
 }
+
+/// Where an element is, until any is added or removed.
+pub(super) struct Spot {
+    path: Path,
+    /// Its block,
+    number: u32,
+    /// and the place there.
+    at: usize,
+}
+
+/// Blocks whose arrays are moved at a time.
+const BLOCKS_MOVED: usize = 32;
 
 /// What became of an element that was to leave its place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,15 +114,49 @@ impl Chain {
         (1 + levels_above as usize).min(LEVELS_MAX)
     }
 
-    /// Removes an element, or gives it its new score where it is if that is in the same block.
-    pub(super) fn depart(&mut self, departure: &Departure<'_>) -> Outcome {
-        let Departure { element, from, to } = departure;
+    /// Where this element is, which the list holds at this place.
+    pub(super) fn spot(&self, element: Element, from: &Place<'_>) -> Spot {
         let path = self.trace(|ahead, _| from.is_after(ahead));
         let hop = self.levels[0].get(path.hops[0]);
         let is_first = hop.ahead.is_some_and(|ahead| ahead.link == element.link);
         let number = if is_first { hop.next } else { path.hops[0] };
+        let at = if is_first { 0 } else { self.blocks.get(number).run().find(element) };
+        Spot { path, number, at }
+    }
+
+    /// Gives the element there another link: its member has moved from `before`.
+    pub(super) fn relink(&mut self, spot: &Spot, before: Link, link: Link) {
+        self.blocks.get_mut(spot.number).relink(spot.at, link);
+        for (level, &hop) in self.levels.iter_mut().zip(&spot.path.hops) {
+            let ahead = &mut level.get_mut(hop).ahead;
+            if let Some(first) = ahead.as_mut().filter(|first| first.link == before) {
+                first.link = link;
+            }
+        }
+    }
+
+    /// Moves what lies badly of some blocks, and at the end of the hops; the number to go on with, if there are
+    /// more blocks.
+    pub(super) fn relocate(&mut self, from: usize, mover: &mut Mover) -> Option<usize> {
+        let end = self.blocks.len().min(from.saturating_add(BLOCKS_MOVED));
+        for number in from..end {
+            self.blocks.get_mut(number as u32).relocate(mover);
+        }
+        if end < self.blocks.len() {
+            return Some(end);
+        }
+        self.blocks.relocate(mover);
+        self.levels.iter_mut().for_each(|level| level.relocate(mover));
+        mover.vec(&mut self.levels);
+        None
+    }
+
+    /// Removes an element, or gives it its new score where it is if that is in the same block.
+    pub(super) fn depart(&mut self, departure: &Departure<'_>) -> Outcome {
+        let Departure { element, from, to } = departure;
+        let Spot { path, number, at } = self.spot(*element, from);
+        let is_first = number != path.hops[0];
         let block = self.blocks.get_mut(number);
-        let at = if is_first { 0 } else { block.run().find(*element) };
         if to.is_some_and(|to| block.rescore(at, &to)) {
             return Outcome::Rescored;
         }

@@ -1,5 +1,7 @@
 //! An array that grows without ever being moved as a whole.
 
+use crate::stdx::alloc::Mover;
+
 /// Slots of a chunk. The last chunk grows as a vector does, so that a short array is small.
 const CHUNK: usize = 512;
 
@@ -40,6 +42,12 @@ impl<T> Chunked<T> {
     #[inline]
     pub(super) fn get_mut(&mut self, number: u32) -> &mut T {
         &mut self.chunks[number as usize / CHUNK][number as usize % CHUNK]
+    }
+
+    /// Moves the arrays that lie badly.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        mover.vec(&mut self.chunks);
+        self.chunks.iter_mut().for_each(|chunk| mover.vec(chunk));
     }
 
     pub(super) fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use super::chunked::Chunked;
 use super::search::Element;
+use crate::stdx::alloc::Mover;
 
 /// From one block of a level to the next. All hops of a level lie close together, apart from what
 /// they lead over: 32 bytes each, so that a search finds most of them in a near cache.
@@ -60,6 +61,10 @@ impl Level {
         *self.get_mut(next) = Hop { ahead: None, span: 0, next: self.free, down: 0 };
         self.free = next;
         next
+    }
+
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        self.hops.relocate(mover);
     }
 
     #[inline]

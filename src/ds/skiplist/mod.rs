@@ -80,6 +80,7 @@ mod tests;
 use std::ops::Range as Ranks;
 
 use super::dict::{Dict, Husk as DictHusk, Keyed, Slot};
+use crate::stdx::alloc::Mover;
 use crate::stdx::hash::Seed;
 use chain::{Chain, Departure, Outcome};
 pub use range::Range;
@@ -95,6 +96,9 @@ pub struct Skiplist {
 
 /// A dict's tables that resizing left behind: to be dropped where time does not matter.
 pub struct Husk(#[expect(dead_code, reason = "it is only dropped")] DictHusk<Member>);
+
+/// Where in a walk by [`Skiplist::relocate_from`] the dict is done and the blocks begin.
+const BLOCKS_FROM: u64 = 1 << 48;
 
 impl Skiplist {
     /// An empty set, which holds no memory.
@@ -197,6 +201,31 @@ impl Skiplist {
                 removed(member.key(), score);
             }
         }
+    }
+
+    /// One step of a walk that moves what lies badly: the members of a bucket, or some blocks. Answers the next
+    /// cursor, 0 at the end. The set may change between the steps: members are found as in a scan.
+    pub fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        if let Some(from) = cursor.checked_sub(BLOCKS_FROM) {
+            let next = self.chain.relocate(from as usize, mover);
+            return next.map_or(0, |next| BLOCKS_FROM + next as u64);
+        }
+        let mut misplaced = Vec::new();
+        let next = self.dict.relocate_from(cursor, mover, |member, mover| {
+            if member.is_misplaced(mover) {
+                misplaced.push(Element { score: member.score(), link: member.link() });
+            }
+        });
+        for element in misplaced {
+            let Element { score, link } = element;
+            let alive = Alive::of(&self.dict);
+            let from = Place { score, member: link.bytes(alive), alive };
+            let spot = self.chain.spot(element, &from);
+            if let Some(moved) = link.carry(&mut self.dict, mover) {
+                self.chain.relink(&spot, link, moved);
+            }
+        }
+        if next == 0 { BLOCKS_FROM } else { next }
     }
 
     /// The memory of big tables that resizing has left since the last call. It may be dropped on

@@ -15,7 +15,8 @@
 //! - R2. A [`Link`] is in a list only while its member is in the dict beside that list, or in the
 //!   hands of the call that takes it out of both; and an [`Alive`] is used only on links of the
 //!   list beside its dict. [`Skiplist`]'s `insert`, `remove` and `remove_range` see to that, which
-//!   alone put members in and take them out. Links do not leave the module.
+//!   alone put members in and take them out, and `relocate_from`, which has a member moved and its link
+//!   in the list corrected before anything follows that. Links do not leave the module.
 //!
 //! [`Skiplist`]: super::Skiplist
 #![expect(
@@ -31,6 +32,7 @@ use std::slice;
 
 use crate::ds::dict::{Dict, Keyed, prefetch};
 use crate::ds::entry::size_class;
+use crate::stdx::alloc::Mover;
 
 const ALIGN: usize = 8;
 const LEN_AT: usize = size_of::<f64>();
@@ -114,6 +116,12 @@ impl Member {
         layout_for(self.key().len()).size()
     }
 
+    /// Whether the allocation lies badly.
+    pub(super) fn is_misplaced(&self, mover: &mut Mover) -> bool {
+        // SAFETY: R1.
+        unsafe { mover.wants(self.block(), layout_for(self.key().len())) }
+    }
+
     /// Where the allocation is: the handle without its hint.
     #[inline(always)]
     fn block(&self) -> NonNull<u8> {
@@ -180,6 +188,23 @@ impl Link {
         let bytes = unsafe { bytes_of(self.0) };
         let hash = dict.hash(bytes);
         dict.remove(hash, bytes).expect("the dict holds every member of the list")
+    }
+
+    /// Moves the member, which is in this dict; its new link, unless it stays. The one there is must not be
+    /// followed any more then.
+    pub(super) fn carry(self, dict: &mut Dict<Member>, mover: &mut Mover) -> Option<Self> {
+        // SAFETY: R2: the member is in the dict, and its bytes are where they are until it is moved.
+        let bytes = unsafe { bytes_of(self.0) };
+        let hash = dict.hash(bytes);
+        let member = dict.get_mut(hash, bytes).expect("the dict holds every member of the list");
+        let layout = layout_for(bytes.len());
+        // SAFETY: R1; `bytes` is not used again, nor is the handle's old address, and the caller has the list
+        // told of the new one.
+        let moved = unsafe { mover.carry(member.block(), layout)? };
+        let hint = member.hint();
+        member.0 = moved;
+        member.set_hint(hint);
+        Some(member.link())
     }
 
     /// Asks the processor for the member, which is about to be read.

@@ -33,11 +33,14 @@ struct Pair {
     list: Skiplist,
     order: BTreeSet<(Score, Vec<u8>)>,
     scores: HashMap<Vec<u8>, f64>,
+    /// How far a walk is that moves everything.
+    cursor: u64,
 }
 
 impl Default for Pair {
     fn default() -> Self {
-        Self { list: Skiplist::new(SEED), order: BTreeSet::new(), scores: HashMap::new() }
+        let list = Skiplist::new(SEED);
+        Self { list, order: BTreeSet::new(), scores: HashMap::new(), cursor: 0 }
     }
 }
 
@@ -184,6 +187,10 @@ enum Step {
     PopLast {
         count: usize,
     },
+    /// So many steps of a walk that moves everything.
+    Relocate {
+        steps: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -201,6 +208,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::RemoveRange),
         1 => count().prop_map(|count| Step::PopFirst { count }),
         1 => count().prop_map(|count| Step::PopLast { count }),
+        2 => count().prop_map(|steps| Step::Relocate { steps }),
     ]
 }
 
@@ -263,6 +271,12 @@ fn apply(pair: &mut Pair, step: &Step, draws: &mut Draws) {
         Step::RemoveRange => pair.remove_range(draws.ranks(len)),
         Step::PopFirst { count } => pair.remove_range(0..count.min(len)),
         Step::PopLast { count } => pair.remove_range(len - count.min(len)..len),
+        Step::Relocate { steps } => {
+            let mut mover = Mover::of_all();
+            for _ in 0..steps {
+                pair.cursor = pair.list.relocate_from(pair.cursor, &mut mover);
+            }
+        }
     }
 }
 
@@ -313,6 +327,23 @@ fn an_empty_set_has_nothing() {
     assert_eq!(list.memory(), 0);
     list.remove_range(0..0, |_, _| ());
     list.check_invariants();
+}
+
+#[test]
+fn a_walk_moves_every_member_and_every_array() {
+    let mut pair = filled(scaled(3000, 60), |i| (i / 7) as f64);
+    let (mut mover, mut cursor) = (Mover::of_all(), 0);
+    loop {
+        cursor = pair.list.relocate_from(cursor, &mut mover);
+        pair.list.check_invariants();
+        if cursor == 0 {
+            break;
+        }
+    }
+    // Each member, and of each block the scores and the links.
+    let blocks = pair.list.len() / block::BLOCK_MAX;
+    assert!(mover.hits() as usize >= pair.list.len() + 2 * blocks, "{} moved", mover.hits());
+    pair.check();
 }
 
 #[test]

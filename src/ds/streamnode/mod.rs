@@ -40,6 +40,7 @@ mod validate;
 
 use crate::ds::idmap::Id;
 use crate::ds::listpack::{At, Item, Listpack};
+use crate::stdx::alloc::Mover;
 
 pub use entries::{Entries, EntryRef, Pairs};
 
@@ -150,6 +151,11 @@ impl StreamNode {
         let at = self.0.replace_int(first, live as i64);
         let second = self.0.next(at).expect(SOUND);
         self.0.replace_int(second, deleted as i64);
+    }
+
+    /// Moves the allocation, if it lies badly.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
     }
 
     /// Gives back what of the allocation is not needed: nothing will be appended.

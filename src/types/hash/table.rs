@@ -6,6 +6,7 @@ use crate::ds::dict::{self, Dict, Husk, Slot, tag};
 use crate::ds::entry::{Entry, INLINE_MAX, NewValue, ValueRef};
 use crate::ds::listpack::Item;
 use crate::ds::sds::Sds;
+use crate::stdx::alloc::Mover;
 use crate::stdx::hash::Seed;
 use crate::stdx::num::parse_i64;
 
@@ -15,6 +16,9 @@ pub struct Table {
     /// The deadline of every field that has one, with the tag of its name's hash.
     deadlines: Deadlines,
 }
+
+/// Where in a walk by `relocate_from` the fields are done and the deadlines begin.
+const DEADLINES_FROM: u64 = 1 << 48;
 
 /// A field: name, value and deadline in one allocation, but for a long value.
 pub(super) type Field = Entry<Sds>;
@@ -66,7 +70,7 @@ impl Table {
         Self { dict, deadlines: Deadlines::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::types) fn len(&self) -> usize {
         self.dict.len()
     }
 
@@ -142,6 +146,21 @@ impl Table {
             removed += 1;
         }
         removed
+    }
+
+    /// As [`Value::relocate_from`](super::Value::relocate_from): the fields, then the index of deadlines.
+    pub(in crate::types) fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        if let Some(cursor) = cursor.checked_sub(DEADLINES_FROM) {
+            let next = self.deadlines.relocate_from(cursor, mover);
+            return if next == 0 { 0 } else { DEADLINES_FROM + next };
+        }
+        let next = self.dict.relocate_from(cursor, mover, |field, mover| {
+            field.relocate(mover);
+            if let Some(value) = field.other_mut() {
+                value.relocate(mover);
+            }
+        });
+        if next == 0 { DEADLINES_FROM } else { next }
     }
 
     #[inline]

@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::*;
+use crate::stdx::alloc::Mover;
 
 /// Small enough that few steps lead from one encoding to the next.
 const ENTRIES: usize = 8;
@@ -57,6 +58,28 @@ fn check(hash: &Hash, model: &Model, now_ms: u64) {
         assert!(hash.len() <= ENTRIES);
         assert!(model.iter().all(|(name, (value, _))| name.len().max(value.len()) <= VALUE));
     }
+}
+
+#[test]
+fn a_table_is_the_same_after_all_of_it_was_moved() {
+    let (mut hash, mut model) = (Hash::new(), Model::new());
+    for n in 0..200_u64 {
+        let (name, value) = (format!("f{n}").into_bytes(), vec![n as u8; n as usize * 20]);
+        let deadline = n.is_multiple_of(3).then_some(1000 + n);
+        let ttl = deadline.map_or(FieldTtl::Clear, FieldTtl::At);
+        hash.set(&name, &value, ttl, 0, &limits());
+        model.insert(name, (value, deadline));
+    }
+    let (mut mover, mut cursor) = (Mover::of_all(), 0);
+    loop {
+        cursor = hash.as_part_mut::<part::Value>().relocate_from(cursor, &mut mover);
+        check(&hash, &model, 0);
+        if cursor == 0 {
+            break;
+        }
+    }
+    // Those of more than a kilobyte are apart from their fields.
+    assert!(mover.hits() > 200 + 148, "{} allocations", mover.hits());
 }
 
 #[test]

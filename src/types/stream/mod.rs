@@ -20,6 +20,7 @@ use super::{Collection, Limits, Type, Value};
 use crate::ds::handle::Any;
 use crate::ds::idmap::IdMap;
 use crate::ds::streamnode::StreamNode;
+use crate::stdx::alloc::Mover;
 
 pub use crate::ds::idmap::Id;
 pub use crate::ds::streamnode::EntryRef;
@@ -91,6 +92,11 @@ impl Stream {
             Self { nodes, node_bytes, facts, groups: BTreeMap::new(), idempotence: None };
         stream.find_first();
         stream
+    }
+
+    /// As [`Value::relocate_from`]: the nodes. What is known of groups and producers stays where it is.
+    pub(super) fn relocate_from(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        self.nodes.relocate_from(cursor, mover, StreamNode::relocate)
     }
 
     /// The id that a new entry gets.
