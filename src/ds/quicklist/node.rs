@@ -353,7 +353,7 @@ impl Node {
     /// Moves what holds its bytes, if that lies badly.
     pub(super) fn relocate(&mut self, mover: &mut Mover) {
         match &mut self.body {
-            Body::Packed(listpack) => listpack.relocate(mover),
+            Body::Packed(pack) => pack.relocate(mover),
             Body::Plain(bytes) | Body::PackedLzf { bytes, .. } | Body::PlainLzf { bytes, .. } => {
                 mover.slice(bytes);
             }

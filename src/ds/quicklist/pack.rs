@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use crate::ds::listpack::{At, Item, Iter, Listpack};
+use crate::stdx::alloc::Mover;
 
 /// A listpack and where its first element is that counts. There always is one, but in the middle of an
 /// operation.
@@ -103,6 +104,11 @@ impl Pack {
     pub(super) fn into_listpack(mut self) -> Listpack {
         self.edit();
         self.listpack
+    }
+
+    /// Moves the listpack, if it lies badly. Places in it stay what they are.
+    pub(super) fn relocate(&mut self, mover: &mut Mover) {
+        self.listpack.relocate(mover);
     }
 
     #[inline]
