@@ -62,7 +62,7 @@ impl Bench {
 
     /// Keys of every kind, of which every second one goes again.
     fn fragment(&mut self) {
-        const KEYS: usize = 20_000;
+        const KEYS: usize = 10_000;
         for n in 0..KEYS {
             let (long, short) = ("x".repeat(100 + n % 50), n % 1000);
             self.run(&format!("SET key:{n} {long}"));
@@ -114,8 +114,8 @@ fn badly_filled_pages_are_emptied_and_nothing_else_changes() {
     assert_eq!(bench.info("active_defrag_running"), 0);
     let now = bench.waste();
     assert!(now < waste / 2, "{waste} bytes were wasted, {now} are");
-    assert!(bench.info("active_defrag_hits") > 10_000);
-    assert!(bench.info("active_defrag_key_hits") > 10_000);
+    assert!(bench.info("active_defrag_hits") > 5000);
+    assert!(bench.info("active_defrag_key_hits") > 5000);
     assert!(bench.info("active_defrag_misses") > 0 && bench.info("active_defrag_key_misses") > 0);
     assert!(bench.info("total_active_defrag_time") > 0);
     assert_eq!(bench.info("current_active_defrag_time"), 0);

@@ -15,7 +15,7 @@ use crate::stdx::alloc::{self, Mover};
 /// A slice is over after so long.
 const SLICE_NANOS: u64 = 500_000;
 /// Time between two looks at how memory is.
-const LOOK_EVERY_US: u64 = 500_000;
+const LOOK_EVERY_US: u64 = 100_000;
 /// A walk gained nothing if it moved fewer than one in so many allocations,
 const GAIN_SHARE: u64 = 500;
 /// and another begins after so long,
