@@ -161,7 +161,7 @@ impl Keyspace {
         let spent: Vec<_> = std::iter::from_fn(|| snapshot.take_spent()).collect();
         for spent in spent {
             match spent {
-                Spent::Database(database) => shared.discard_database(database),
+                Spent::Database(database) => shared.discard_database(*database),
                 Spent::Entry(departed) => shared.free_spent(departed.into_entry()),
             }
         }

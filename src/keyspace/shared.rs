@@ -214,7 +214,7 @@ impl Unfreed {
 #[derive(Debug)]
 pub enum Spent {
     /// A database that was emptied while it was read.
-    Database(Database),
+    Database(Box<Database>),
     /// An entry that was removed before it was read.
     Entry(Departed),
 }

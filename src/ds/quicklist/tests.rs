@@ -373,7 +373,9 @@ fn what_is_popped_leaves_no_trace_in_a_nodes_bytes() {
 #[test]
 fn every_change_finds_its_place_behind_popped_elements() {
     let limits = Limits::new(-2);
-    let changes: [(fn(&mut Quicklist, Limits), fn(&mut Vec<Vec<u8>>)); 6] = [
+    type Change = fn(&mut Quicklist, Limits);
+    type Wanted = fn(&mut Vec<Vec<u8>>);
+    let changes: [(Change, Wanted); 6] = [
         (|list, limits| list.push_front(b"x", limits), |all| all.insert(0, b"x".to_vec())),
         (|list, limits| list.push_back(b"x", limits), |all| all.push(b"x".to_vec())),
         (|list, limits| list.insert(7, b"x", limits), |all| all.insert(7, b"x".to_vec())),

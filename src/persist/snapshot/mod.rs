@@ -442,7 +442,7 @@ impl Snapshot {
         if let Some(passed) = self.reading.checked_sub(1)
             && let Source::Given(spent) = std::mem::replace(&mut self.sources[passed], Source::Done)
         {
-            self.spent.push(Spent::Database(*spent));
+            self.spent.push(Spent::Database(spent));
         }
         let db = self.reading;
         let Some(source) = self.sources.get_mut(db) else { return false };
@@ -546,7 +546,7 @@ impl Capture for Snapshot {
         self.waiting.extend(self.amid.take());
         for source in self.sources.iter_mut().filter(|it| matches!(it, Source::Given(_))) {
             if let Source::Given(database) = std::mem::replace(source, Source::Done) {
-                self.spent.push(Spent::Database(*database));
+                self.spent.push(Spent::Database(database));
             }
         }
     }

@@ -45,7 +45,7 @@ fn name(key: u8) -> Vec<u8> {
 
 fn set(keyspace: &mut Keyspace, db: u32, key: u8, value: u16) {
     // A few are so long that they are not written at once.
-    let len = if value % 32 == 0 { BIG } else { usize::from(value % 40) + 1 };
+    let len = if value.is_multiple_of(32) { BIG } else { usize::from(value % 40) + 1 };
     let text = vec![b'0' + (value % 10) as u8; len];
     keyspace.db(db).set_string(&name(key), &text[..], None, Event::string("set"));
 }
