@@ -500,11 +500,13 @@ impl Twin {
 
     fn swap(&mut self, a: u32, b: u32) {
         self.keyspace.swap(a, b);
-        if a != b {
-            self.dbs.swap(a as usize, b as usize);
-            self.changed(a, b"", Event::DATABASE);
-            self.tell(b, b"", Event::DATABASE);
+        if a == b {
+            self.dirty += 1;
+            return;
         }
+        self.dbs.swap(a as usize, b as usize);
+        self.changed(a, b"", Event::DATABASE);
+        self.tell(b, b"", Event::DATABASE);
     }
 
     fn flush(&mut self, db: Option<u32>) {
