@@ -48,12 +48,16 @@ impl Pack {
         self.listpack.iter_from(self.first)
     }
 
-    /// Where element number `index` is, of so many.
+    /// Where element number `index` is, of so many; it is counted from the end that is nearer.
     pub(super) fn at(&self, index: usize, entries: usize) -> At {
-        let (index, entries) = (index as isize, entries as isize);
-        // How many are gone is not known, so where some are it is counted from the end.
-        let index = if self.is_whole() { index } else { index - entries };
-        self.listpack.seek(index).expect("the index was found by the node's count")
+        let from_end = entries - index;
+        if index < from_end {
+            let mut elements = self.iter();
+            elements.pass(index);
+            return elements.place();
+        }
+        let from_end = -(from_end as isize);
+        self.listpack.seek(from_end).expect("the index was found by the node's count")
     }
 
     /// The element there.
