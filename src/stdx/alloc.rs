@@ -367,9 +367,29 @@ pub fn malloc_stats_text() -> String {
     je::report()
 }
 
+/// How full the slab of a block is, and all slabs of its bin together. In the order that jemalloc's
+/// `experimental.utilization.query` writes it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+struct SlabUse {
+    /// Address of the slab that the next block of this size comes from.
+    current: usize,
+    /// Places that are free,
+    free: usize,
+    /// of so many; of a block that has its pages to itself there is one.
+    places: usize,
+    /// Bytes of the slab.
+    size: usize,
+    /// The same of all slabs of the bin; 0 of a block that has its pages to itself.
+    bin_free: usize,
+    /// See above.
+    bin_places: usize,
+}
+
 /// jemalloc's C interface.
 #[cfg(not(miri))]
 mod je {
+    use super::SlabUse;
     use std::{
         alloc::Layout,
         ffi::{CStr, c_char, c_int, c_uint, c_void},
@@ -468,25 +488,6 @@ mod je {
     /// Numbers in the place of a name, by which jemalloc finds a setting without reading it.
     #[derive(Clone, Copy, Debug)]
     pub(super) struct SlabQuery([usize; 3]);
-
-    /// How full the slab of a block is, and all slabs of its bin together. In the order that jemalloc's
-    /// `experimental.utilization.query` writes it.
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug, Default)]
-    pub(super) struct SlabUse {
-        /// Address of the slab that the next block of this size comes from.
-        pub(super) current: usize,
-        /// Places that are free,
-        pub(super) free: usize,
-        /// of so many; of a block that has its pages to itself there is one.
-        pub(super) places: usize,
-        /// Bytes of the slab.
-        pub(super) size: usize,
-        /// The same of all slabs of the bin; 0 of a block that has its pages to itself.
-        pub(super) bin_free: usize,
-        /// See above.
-        pub(super) bin_places: usize,
-    }
 
     impl SlabQuery {
         /// `None` where this jemalloc does not tell.
@@ -627,6 +628,7 @@ mod je {
 /// Miri runs no C: the system allocator, which counts nothing.
 #[cfg(miri)]
 mod je {
+    use super::SlabUse;
     use std::{
         alloc::{GlobalAlloc, Layout, System},
         sync::atomic::AtomicU64,
@@ -664,16 +666,6 @@ mod je {
 
     #[derive(Clone, Copy, Debug)]
     pub(super) enum SlabQuery {}
-
-    #[derive(Clone, Copy, Debug, Default)]
-    pub(super) struct SlabUse {
-        pub(super) current: usize,
-        pub(super) free: usize,
-        pub(super) places: usize,
-        pub(super) size: usize,
-        pub(super) bin_free: usize,
-        pub(super) bin_places: usize,
-    }
 
     impl SlabQuery {
         pub(super) fn find() -> Option<Self> {

@@ -73,12 +73,7 @@ fn a_replica_with_a_log_keeps_what_it_was_sent() {
 #[test]
 fn old_data_stay_where_the_new_are_none() {
     for load in ["disabled", "swapdb"] {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let at = listener.local_addr().unwrap().port().to_string();
-        let replica = start(&["--repl-diskless-load", load]);
-        let mut client = replica.connect();
-        client.ask("SET old v");
-        client.ask(&format!("REPLICAOF 127.0.0.1 {at}"));
+        let (listener, replica, mut client) = with_old_data(load);
         for payload in [&b"$20\r\nthis is no RDB file."[..], b"$100\r\nREDIS0011 and no more"] {
             let (stream, _) = listener.accept().unwrap();
             pretend(&stream, payload);
@@ -94,12 +89,7 @@ fn old_data_stay_where_the_new_do_not_end_with_their_file() {
     const BEHIND: &str = "there are bytes behind the end of the RDB file, at byte 18";
     let mark = "m".repeat(40);
     for load in ["disabled", "swapdb"] {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let at = listener.local_addr().unwrap().port().to_string();
-        let replica = start(&["--repl-diskless-load", load]);
-        let mut client = replica.connect();
-        client.ask("SET old v");
-        client.ask(&format!("REPLICAOF 127.0.0.1 {at}"));
+        let (listener, replica, mut client) = with_old_data(load);
         let (marked, tail) = (format!("$EOF:{mark}\r\n"), format!("more{mark}"));
         for (times, (head, tail)) in [("$22\r\n", "more"), (&*marked, &*tail)].iter().enumerate() {
             let (mut stream, _) = listener.accept().unwrap();
@@ -109,6 +99,17 @@ fn old_data_stay_where_the_new_do_not_end_with_their_file() {
             eventually("the old data are served", || client.ask("GET old") == "v");
         }
     }
+}
+
+/// A replica that has the key `old`, and where it looks for its primary.
+fn with_old_data(load: &str) -> (TcpListener, Server, Client) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let replica = start(&["--repl-diskless-load", load]);
+    let mut client = replica.connect();
+    client.ask("SET old v");
+    client.ask(&format!("REPLICAOF 127.0.0.1 {port}"));
+    (listener, replica, client)
 }
 
 /// A data set without keys.

@@ -13,7 +13,8 @@
 //! no slab would be gained by it.
 #![expect(unsafe_code, reason = "a block is copied and freed behind its owner's handle")]
 
-use super::je::{self, SlabQuery, SlabUse};
+use super::SlabUse;
+use super::je::{self, SlabQuery};
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::VecDeque;
 use std::hint::black_box;
