@@ -23,6 +23,7 @@ pub fn check(
     let session = s.clients.running(id);
     let authenticated = session.flags.authenticated;
     let subscribed = session.kind == Kind::Pubsub && session.resp == Resp::V2;
+    let follows = session.kind == Kind::Replica;
     arity(s, command, spec, argv)?;
     if !authenticated && !spec.flags.has(flag::NO_AUTH) {
         return Err(CmdError::code("NOAUTH Authentication required."));
@@ -53,7 +54,11 @@ pub fn check(
     if !s.repl.is_primary() {
         not_stale(s, id, asked)?;
     }
-    loaded(s, id, spec)
+    loaded(s, id, spec)?;
+    if follows {
+        apart_from_keys(s, id, asked)?;
+    }
+    Ok(())
 }
 
 /// A command that wants to run.
@@ -167,6 +172,17 @@ const READ_ONLY: CmdError = CmdError::code("READONLY You can't write against a r
 /// Whether what this server has may be too old to be told: it lost its primary, and is to say nothing then.
 pub(super) fn is_stale(s: &Server) -> bool {
     !s.repl.is_primary() && !s.config.replica_serve_stale_data && !s.repl.link.is_up()
+}
+
+/// A replica gets what is written from the stream: on its connection nothing is read or written.
+#[cold]
+fn apart_from_keys(s: &mut Server, id: ClientId, asked: Asked<'_>) -> Result<(), CmdError> {
+    let flags = asked.flags(s, id);
+    let keys = [flag::READONLY, flag::WRITE, flag::MAY_REPLICATE];
+    if keys.iter().any(|flag| flags.has(*flag)) {
+        return Err(CmdError::Msg("Replica can't interact with the keyspace"));
+    }
+    Ok(())
 }
 
 /// Without a link to its primary a replica may have nothing to say.

@@ -2,11 +2,12 @@
 
 use super::{evict_clients, guard};
 use crate::client::{ClientId, Closing, Kind};
+use crate::cmd::connection;
 use crate::config::Config;
 use crate::config::special::OutputLimit;
 use crate::resp::{Argv, Out, Span};
 use crate::server::Server;
-use crate::spec::{Spec, flag};
+use crate::spec::{CommandId, Spec, flag};
 use crate::stdx::words::push_quoted;
 use bytes::Bytes;
 use std::fmt::Write;
@@ -22,17 +23,44 @@ pub fn end_turn(s: &mut Server, id: ClientId) {
     }
 }
 
-/// Closes a replica whose command was answered since `mark`: the answer would be in the midst of the stream.
+/// Closes a replica that was answered since `mark`: the answer would be in the midst of the stream.
 #[cold]
 pub fn check_silence(s: &mut Server, id: ClientId, mark: usize) {
-    let command = s.clients.running(id).last_command;
-    let name = command.map_or("unknown", |command| s.command_name(command)).to_owned();
     let session = s.clients.running(id);
-    if session.out.len() > mark {
-        session.out.truncate(mark);
-        session.close(Closing::Now);
-        tracing::warn!("Replica generated a reply to command '{name}', disconnecting it");
+    if session.out.len() <= mark {
+        return;
     }
+    let reply = session.out.copy_from(mark);
+    session.out.truncate(mark);
+    session.close(Closing::Now);
+    let command = session.last_command;
+    let name = command.map_or("<unknown>", |command| s.command_name(command));
+    let who = connection::describe(s, id);
+    tracing::warn!("Replica generated a reply to command '{name}', disconnecting it: {who}");
+    if let Some(error) = reply.strip_prefix(b"-") {
+        let error = String::from_utf8_lossy(error);
+        complain(s, "master", "replica", error.trim_end_matches("\r\n"), command);
+    }
+}
+
+/// One end of a replication link answers the other with an error: what is said there is to be obeyed, and was not.
+#[cold]
+pub(super) fn complain(
+    s: &mut Server,
+    own: &str,
+    other: &str,
+    error: &str,
+    command: Option<CommandId>,
+) {
+    let name = command.map_or("<unknown>", |command| s.command_name(command));
+    // Redis leaves the code away that says nothing, and the sign of an error with it.
+    let shown = error.strip_prefix("ERR ").map_or_else(|| format!("-{error}"), str::to_owned);
+    let shown = shown.replace(char::is_control, "?");
+    tracing::warn!(
+        "== CRITICAL == This {own} is sending an error to its {other}: '{shown}' after processing the command \
+         '{name}'"
+    );
+    s.stats.unexpected_errors += 1;
 }
 
 #[inline]
@@ -68,15 +96,15 @@ pub fn check_output(s: &mut Server, id: ClientId) {
     let soft = since.is_some_and(|since| now.saturating_sub(since) > soft_ms);
     if (hard || soft) && session.closing != Some(Closing::Now) {
         session.close(Closing::Now);
+        let who = connection::describe(s, id);
+        tracing::warn!(
+            "Client {who} scheduled to be closed ASAP for overcoming of output buffer limits."
+        );
         // Nor is any of it sent: whoever reads half a reply could take it for a whole one.
+        let session = s.clients.running(id);
         session.out = Out::default();
         session.wake();
         s.stats.output_limit_closed += 1;
-        tracing::warn!(
-            "Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
-            session.number,
-            session.addr.peer()
-        );
     }
 }
 
@@ -93,13 +121,11 @@ pub fn query_too_long(s: &mut Server, id: ClientId, held: usize) -> bool {
         return !evict_clients::input_grew(s, id, held);
     }
     s.stats.query_limit_closed += 1;
-    let Some(session) = s.clients.get_mut(id) else { return true };
+    let who = connection::describe(s, id);
     tracing::warn!(
-        "Closing client that reached max query buffer length: id={} addr={} qbuf={held}",
-        session.number,
-        session.addr.peer()
+        "Closing client that reached max query buffer length: {who} (held: {held} bytes)"
     );
-    session.close(Closing::Now);
+    s.clients.running(id).close(Closing::Now);
     true
 }
 

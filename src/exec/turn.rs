@@ -1,7 +1,7 @@
 //! One turn of a connection: parse what was read, fetch ahead what it will touch, run it.
 
 use super::{call, evict_clients, held, limits, pause, throttle, tracking};
-use crate::client::{ClientId, Closing, ReplyMode};
+use crate::client::{ClientId, Closing, Kind, ReplyMode};
 use crate::resp::{Argv, CmdError, Limits, Parsed, Parser, ProtocolError, Span};
 use crate::server::Server;
 use crate::spec::{Begin, CommandId, KeySpec};
@@ -299,8 +299,13 @@ fn protocol_error(s: &mut Server, id: ClientId, error: &ProtocolError) {
     );
     let error = CmdError::err(format_args!("Protocol error: {}", error.text()));
     s.stats.error(&error.text());
-    if s.clients.running(id).reply_mode == ReplyMode::On {
+    let session = s.clients.running(id);
+    session.close(Closing::AfterReply);
+    let (mark, is_replica) = (session.out.len(), session.kind == Kind::Replica);
+    if session.reply_mode == ReplyMode::On {
         s.reply(id).error(&error);
     }
-    s.clients.running(id).close(Closing::AfterReply);
+    if is_replica {
+        limits::check_silence(s, id, mark);
+    }
 }

@@ -215,6 +215,57 @@ fn a_failover_swaps_the_roles_and_loses_nothing() {
 }
 
 #[test]
+fn a_replica_that_is_answered_is_closed_and_writes_nothing() {
+    let answered = [
+        ("PING", "ping", None),
+        ("XINFO HELP", "xinfo|help", None),
+        ("GET k", "get", Some("Replica can't interact with the keyspace")),
+        ("SET k w", "set", Some("Replica can't interact with the keyspace")),
+        ("PUBLISH k w", "publish", Some("Replica can't interact with the keyspace")),
+        ("NOSUCH k", "<unknown>", Some("unknown command 'NOSUCH', with args beginning with: 'k' ")),
+        ("SHUTDOWN k", "shutdown", Some("syntax error")),
+        ("*1\r\n$x", "psync", Some("Protocol error: invalid bulk length")),
+    ];
+    for (line, name, error) in answered {
+        let primary = start(&["--repl-diskless-sync-delay", "0"]);
+        let mut client = primary.connect();
+        client.ask("SET k v");
+        let replica = TcpStream::connect((Ipv4Addr::LOCALHOST, primary.port())).unwrap();
+        let (mut input, mut output) = (&replica, &replica);
+        output.write_all(b"PSYNC ? -1\r\n").unwrap();
+        primary.logs("Full resync requested by replica");
+        output.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        let mut sent = Vec::new();
+        input.read_to_end(&mut sent).unwrap();
+        assert!(sent.starts_with(b"+FULLRESYNC "));
+        let sent = String::from_utf8_lossy(&sent);
+        assert!(!["+PONG", "-ERR", "XINFO"].iter().any(|answer| sent.contains(answer)), "{line}");
+        primary
+            .logs(&format!("Replica generated a reply to command '{name}', disconnecting it: id="));
+        if let Some(error) = error {
+            primary.logs(&format!(
+                "== CRITICAL == This master is sending an error to its replica: '{error}' after processing \
+                 the command '{name}'"
+            ));
+        }
+        assert_eq!(client.ask("GET k"), "v");
+    }
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_replica_that_nothing_was_written_for() {
+    let mut primary = start(&["--rdb-key-save-delay", "1000000000"]);
+    let mut client = primary.connect();
+    client.ask("DEBUG POPULATE 2");
+    let replica = TcpStream::connect((Ipv4Addr::LOCALHOST, primary.port())).unwrap();
+    (&replica).write_all(b"PSYNC ? -1\r\n").unwrap();
+    primary.logs("Full resync requested by replica");
+    primary.signal(Signal::SIGTERM);
+    assert!(primary.ended().success());
+    assert!(!primary.out().contains("Waiting for replicas"));
+}
+
+#[test]
 fn the_end_waits_for_a_replica_that_stands_still() {
     let (mut primary, replica) = pair(&[]);
     let mut writer = primary.connect();

@@ -272,7 +272,7 @@ fn flags(session: &Session) -> String {
 }
 
 /// A client's line of CLIENT LIST, without its end.
-pub(super) fn describe(s: &Server, id: ClientId) -> String {
+pub fn describe(s: &Server, id: ClientId) -> String {
     let Some(c) = s.clients.get(id) else { return String::new() };
     let now = s.now_ms();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

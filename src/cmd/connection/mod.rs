@@ -5,6 +5,8 @@ mod list;
 mod session;
 mod tracking;
 
+pub use list::describe;
+
 use super::Command;
 
 /// This family's commands, by subject.

@@ -2,7 +2,7 @@
 
 use super::{follow, unfollow};
 use crate::client::{ClientId, Kind};
-use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::cmd::{Command, DONE, Outcome, Run, connection};
 use crate::config::special::PrimaryAddress;
 use crate::repl::Role;
 use crate::resp::{Argv, CmdError};
@@ -63,7 +63,10 @@ fn replicaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     if is(1, b"no") && is(2, b"one") {
         if !s.repl.is_primary() {
             unfollow(s);
-            tracing::info!("MASTER MODE enabled (user request from '{}')", user(s, id));
+            tracing::info!(
+                "MASTER MODE enabled (user request from '{}')",
+                connection::describe(s, id)
+            );
         }
         s.reply(id).ok();
         return DONE;
@@ -86,24 +89,11 @@ fn replicaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         return DONE;
     }
     follow(s, PrimaryAddress { host, port });
-    let who = user(s, id);
+    let who = connection::describe(s, id);
     tracing::info!(
         "REPLICAOF {}:{port} enabled (user request from '{who}')",
         argv[1].escape_ascii()
     );
     s.reply(id).ok();
     DONE
-}
-
-/// Who asked, as the log shows a client.
-pub(in crate::exec) fn user(s: &mut Server, id: ClientId) -> String {
-    let session = s.clients.running(id);
-    let name = String::from_utf8_lossy(session.name()).into_owned();
-    format!(
-        "id={} addr={} laddr={} fd={} name={name}",
-        session.number,
-        session.addr.peer(),
-        session.addr.local(),
-        session.fd
-    )
 }

@@ -4,7 +4,7 @@
 //! A transaction is run as one, and counts as one: until EXEC has come the offset stands before MULTI, so that
 //! a stream which breaks in between is gone on with from there.
 
-use super::super::{call, held, multi, pause, primary, save, settle, tracking};
+use super::super::{call, held, limits, multi, pause, primary, save, settle, tracking};
 use super::{Next, lose};
 use crate::client::{ClientId, Kind, PeerAddr, Session};
 use crate::config::PropagationError;
@@ -214,19 +214,11 @@ fn refused(s: &mut Server, id: ClientId, command: Option<CommandId>, error: CmdE
 /// A command of the primary cannot be run here as it was there.
 #[cold]
 fn failed(s: &mut Server, command: Option<CommandId>, text: &str) {
-    let name = command.map_or("<unknown>", |command| s.command_name(command));
-    // Redis leaves the code away that says nothing, and the sign of an error with it.
-    let shown = text.strip_prefix("ERR ").map_or_else(|| format!("-{text}"), str::to_owned);
-    let shown = shown.replace(char::is_control, "?");
-    tracing::warn!(
-        "== CRITICAL == This replica is sending an error to its master: '{shown}' after processing the command \
-         '{name}'"
-    );
+    limits::complain(s, "replica", "master", text, command);
     let latest = s.repl.backlog.latest(LATEST);
     if !latest.is_empty() {
         tracing::warn!("Latest backlog is: '{}'", words::quote(&latest));
     }
-    s.stats.unexpected_errors += 1;
     // What a replica's own clients wrote may well be in the way.
     let minds = s.config.propagation_error_behavior != PropagationError::Ignore;
     if minds && s.config.replica_read_only {

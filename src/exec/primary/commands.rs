@@ -4,7 +4,7 @@ use super::super::{failover, link, shutdown};
 use super::{attach, name, sync, wait};
 use crate::client::{Announced, ClientId, Content, Kind, ReplyMode};
 use crate::cmd::args::int;
-use crate::cmd::{Command, DONE, Outcome, Run};
+use crate::cmd::{Command, DONE, Outcome, Run, connection};
 use crate::resp::{Argv, CmdError};
 use crate::server::Server;
 use crate::spec::{CommandFlags, Group, Spec, arg, flag};
@@ -73,7 +73,9 @@ fn psync(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
         lead(s, id, &argv[1])?;
     }
     let Some(name) = may_follow(s, id)? else { return DONE };
-    let offset = int(&argv[2])?;
+    let offset = int(&argv[2]).inspect_err(|_| {
+        tracing::warn!("Replica {name} asks for synchronization but with a wrong offset");
+    })?;
     match place(s, &name, &argv[1], offset) {
         Ok(from) => go_on(s, id, &name, from),
         Err(Refused { counts }) => {
@@ -94,7 +96,7 @@ fn lead(s: &mut Server, id: ClientId, replid: &[u8]) -> Result<(), CmdError> {
         return Err(CmdError::Msg("PSYNC FAILOVER replid must match my replid."));
     }
     link::unfollow(s);
-    let who = link::command::user(s, id);
+    let who = connection::describe(s, id);
     tracing::info!("MASTER MODE enabled (failover request from '{who}')");
     Ok(())
 }
