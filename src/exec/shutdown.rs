@@ -142,7 +142,7 @@ pub fn begin(s: &mut Server, how: EndHow) {
     tracing::warn!("User requested shutdown...");
     let timeout_ms = u64::from(s.config.shutdown_timeout) * 1000;
     let offset = s.repl.offset();
-    let all_have = s.repl.replicas.iter().all(|replica| replica.is_in_sync(offset));
+    let all_have = !s.repl.replicas.iter().any(|replica| replica.lags(offset));
     if how.now || timeout_ms == 0 || all_have {
         return proceed(s, how, offset);
     }
@@ -163,7 +163,7 @@ pub fn go_on(s: &mut Server) {
     let Some(Ending { how, waits: EndWait::Replicas { until_ms, offset } }) = s.ending else {
         return;
     };
-    if until_ms <= s.now_ms() || s.repl.replicas.iter().all(|replica| replica.has(offset)) {
+    if until_ms <= s.now_ms() || !s.repl.replicas.iter().any(|replica| replica.lags(offset)) {
         s.ending = None;
         proceed(s, how, offset);
     }
@@ -201,8 +201,7 @@ fn report(s: &Server, offset: u64) {
     if replicas.is_empty() {
         return;
     }
-    let lags = |replica: &&Replica| !replica.has(offset);
-    for replica in replicas.iter().filter(lags) {
+    for replica in replicas.iter().filter(|replica| replica.lags(offset)) {
         let Replica { name, acked, phase, .. } = replica;
         let (behind, state) = (offset.saturating_sub(acked.unwrap_or(0)), phase.name());
         let lag = replica.lag_seconds(s.now_ms());
@@ -211,7 +210,7 @@ fn report(s: &Server, offset: u64) {
         );
     }
     let all = replicas.len();
-    let synced = all - replicas.iter().filter(lags).count();
+    let synced = all - replicas.iter().filter(|replica| replica.lags(offset)).count();
     tracing::info!("{synced} of {all} replicas are in sync when shutting down.");
 }
 

@@ -153,6 +153,12 @@ impl Replica {
         self.has(end) && self.acked == Some(end)
     }
 
+    /// Whether it lacks something of the stream up to that offset, as far as it has said what it has: of a stream in
+    /// which nothing was written nothing is lacking, wherever it is.
+    pub fn lags(&self, offset: u64) -> bool {
+        self.acked.unwrap_or(0) < offset
+    }
+
     /// Whether it is known to have the stream up to that offset.
     pub fn has(&self, offset: u64) -> bool {
         self.phase == Phase::Online && !self.legacy && self.acked >= Some(offset)
