@@ -59,34 +59,70 @@ fn save(door: &Door, task: Task, target: Target) {
 /// Reads the snapshot of this number to its end.
 async fn read(door: Door, number: u64, in_flight: InFlight) {
     let mut demand = Demand::new();
-    // What is to be waited yet before slices have no more than their share.
+    let mut price = Price::default();
+    // What is to be waited yet before the snapshot has no more than its share.
     let mut owed = Duration::ZERO;
-    // Keys that were waited for. Those that were encoded between slices, for they were about to change, are waited for
-    // as well: so many keys take as long whoever writes meanwhile.
-    let mut paid = 0;
+    // Keys it was past when the latest slice ended.
+    let mut past = 0;
     while door.enter(|s| s.persist.snapshots.reading == Some(number)) {
         if in_flight.bytes() > door.enter(|s| in_flight_max(s.maxmemory)) {
             tokio::time::sleep(PATIENCE).await;
             continue;
         }
         let began = Instant::now();
-        let (reading, delay, share) = door.enter(|s| {
+        let (reading, keys, delay, share) = door.enter(|s| {
+            // Some were encoded since, for they were about to change: those are waited for as well, so that so many
+            // keys take as long whoever writes meanwhile.
+            let since = s.keyspace.shared.snapshot_keys();
             let reading = snapshot::slice(s);
-            let keys = s.keyspace.shared.snapshot_keys();
-            let delay = Duration::from_micros(snapshot::delay_us(s, keys.saturating_sub(paid)));
-            paid = keys;
-            (reading, delay, s.config.snapshot_loop_share)
+            let now = s.keyspace.shared.snapshot_keys();
+            let delay = Duration::from_micros(snapshot::delay_us(s, now.saturating_sub(past)));
+            let keys = (since.saturating_sub(past), now.saturating_sub(since));
+            past = now;
+            (reading, keys, delay, s.config.snapshot_loop_share)
         });
         if reading == Reading::Complete {
             return;
         }
         let took = began.elapsed();
-        owed += took.mul_f64(1.0 / demand.share_left(took, share) - 1.0).max(delay);
+        let between = price.of_those_between(keys, took);
+        let share = demand.share_left(took, share);
+        owed += wait_for(took, between, share).max(delay);
         if owed < SLEEP_MIN {
             tokio::task::yield_now().await;
         } else {
             wait(&door, std::mem::take(&mut owed)).await;
         }
+    }
+}
+
+/// How long to wait after a slice that took so long, and keys between it and the one before that took as long as is said,
+/// so that both have this share of the time.
+fn wait_for(took: Duration, between: Duration, share: f64) -> Duration {
+    /// The part of its share that a slice has whatever was encoded between: else a snapshot could stand still.
+    const LEAST: f64 = 0.25;
+    let rest = |share: f64| 1.0 / share - 1.0;
+    (took + between).mul_f64(rest(share)).min(took.mul_f64(rest(share * LEAST)))
+}
+
+/// What a key costs that is encoded: for those that commands encode between slices nobody measures it.
+#[derive(Debug, Default)]
+struct Price {
+    /// Of one key lately, seconds.
+    per_key: f64,
+}
+
+impl Price {
+    /// What the first so many keys cost, as the others did, which were encoded in a slice that took so long.
+    fn of_those_between(
+        &mut self,
+        (between, in_slice): (usize, usize),
+        took: Duration,
+    ) -> Duration {
+        if in_slice > 0 {
+            self.per_key = took.as_secs_f64() / in_slice as f64;
+        }
+        Duration::from_secs_f64(self.per_key * between as f64)
     }
 }
 
@@ -173,4 +209,28 @@ fn read_and_write(s: &mut Server, disk: &dyn Disk, task: Task) -> Result<u64, St
         }
         writer.join().unwrap_or_else(|_| Err("The thread that writes the snapshot died".to_owned()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn what_was_encoded_between_slices_is_part_of_the_share() {
+        assert_eq!(wait_for(ms(1), ms(0), 0.2), ms(4));
+        assert_eq!(wait_for(ms(1), ms(1), 0.2), ms(8));
+        assert_eq!(wait_for(ms(1), ms(100), 0.2), ms(19), "a slice goes on all the same");
+    }
+
+    #[test]
+    fn a_key_costs_what_the_latest_slice_shows() {
+        let mut price = Price::default();
+        assert_eq!(price.of_those_between((5, 0), ms(1)), ms(0), "no key was measured yet");
+        assert_eq!(price.of_those_between((10, 100), ms(1)), Duration::from_micros(100));
+        assert_eq!(price.of_those_between((20, 0), ms(1)), Duration::from_micros(200));
+    }
 }
