@@ -103,7 +103,10 @@ async fn run(startup: Startup) -> Result<i32, String> {
         false => exec::load::at_start(s),
     })?;
     tokio::task::spawn_local(get_ready(door.clone(), Rc::clone(&process)));
-    Ok(carry_out(&door, &mut actions, &mut listeners, &*process).await)
+    let code = carry_out(&door, &mut actions, &mut listeners, &*process).await;
+    // The system takes back what the server holds; to free all keys one by one would only put the end off.
+    std::mem::forget(door);
+    Ok(code)
 }
 
 /// Whether there is a process of this number. One that may not be signalled is one.

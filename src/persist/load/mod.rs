@@ -22,8 +22,8 @@ use std::io::{self, Read};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
-/// A batch is handed over with so many keys,
-const BATCH_KEYS: usize = 512;
+/// A batch is handed over with so many keys: to wake the loop has its price, and what it gets should still lie in a cache;
+const BATCH_KEYS: usize = 2048;
 /// or after so many bytes of input.
 const BATCH_BYTES: u64 = 1 << 20;
 /// Strings from this length on are held in the memory that they were read to.
