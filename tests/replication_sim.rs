@@ -4,7 +4,7 @@
 //! offset. What WAIT said that a server has it has when it leads, and FAILOVER loses nothing at all.
 //!
 //! A seed decides everything that happens; one that fails is in the message. `LARDER_SIM_SEED` runs that
-//! one alone, `LARDER_SIM_RUNS` another number of them.
+//! one alone, `LARDER_SIM_RUNS` another number of them, from zero on; each CPU takes the next.
 
 use larder::client::ClientId;
 use larder::config::special::PrimaryAddress;
@@ -14,6 +14,7 @@ use larder::testing::InProcess;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Servers of a run.
 const NODES: usize = 4;
@@ -569,7 +570,15 @@ fn servers_agree_after_any_storm() {
         Some(seed) => seed..seed + 1,
         None => 0..number("LARDER_SIM_RUNS").unwrap_or(RUNS),
     };
-    for seed in seeds {
-        World::new(seed).run();
-    }
+    let next = AtomicU64::new(seeds.start);
+    let some = || {
+        let take = || Some(next.fetch_add(1, Relaxed)).filter(|seed| *seed < seeds.end);
+        while let Some(seed) = take() {
+            World::new(seed).run();
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..threads).for_each(|_| drop(scope.spawn(some)));
+    });
 }
