@@ -47,33 +47,6 @@ ENCODING_IS_OF_7_2 = (
     "    assert_match $enc $val\n"
 )
 
-# Tests that look into what only Redis has and, when they fail, leave the server configured so that others
-# behind them fail, or hang where the runner does not tell in which test. They count as failed without being run.
-SPOILERS = {
-    "unit/tracking": {
-        "Tracking only occurs for scripts when a command calls a read-only command":
-            "7.2 tracks the keys that a script reads, not those that it is given; the test waits for the others",
-    },
-    "integration/replication": {
-        "diskless loading short read":
-            "breaks a hundred full synchronisations one after the other; larder waits longer after each that failed",
-        **{
-            f"diskless {which} replicas drop during rdb pipe": "reads in the log what becomes of a forked child and its pipe"
-            for which in ("no", "slow", "fast", "all", "timeout")
-        },
-        "diskless replication child being killed is collected": "kills a forked child; there is none",
-        **{
-            f"replication child dies when parent is killed - diskless: {diskless}": "waits for a forked child's end; there is none"
-            for diskless in ("yes", "no")
-        },
-        "diskless replication read pipe cleanup": "waits for the pid of a forked child in the log",
-    },
-    "unit/type/set": {
-        "SRANDMEMBER with a dict containing long chain": "makes a chain in Redis's own hash table, and kills its child",
-    },
-}
-
-
 # What stands outside of every test, and ends the unit where it fails: the debugger of scripts is not there.
 LEFT_OUT = {
     "unit/scripting": 'start_server {tags {"scripting external:skip"}} {\n    r script debug sync\n',
@@ -172,20 +145,21 @@ class Outcome:
 
 
 class Runner:
-    """Runs units against one server program."""
+    """Runs units against one server program. `spoilers` are tests that are not run and count as failed: unit -> names."""
 
-    def __init__(self, root, server, stall_s, unit_timeout_s, extra=()):
+    def __init__(self, root, server, stall_s, unit_timeout_s, spoilers, extra=()):
         self.root = root
         self.server = server
         self.stall_s = stall_s
         self.unit_timeout_s = unit_timeout_s
+        self.spoilers = spoilers
         self.extra = list(extra)
 
     def run(self, unit, slot):
         """Runs a unit on the ports of a slot (0, 1, …). A test that hangs ends the suite's runner;
         then the unit is run again without that test, so that those behind it are seen."""
         outcome = Outcome(unit)
-        spoilers = SPOILERS.get(unit, {})
+        spoilers = self.spoilers.get(unit, ())
         hanging = []
         started = time.monotonic()
         while True:
@@ -208,9 +182,9 @@ class Runner:
             outcome.add(hung, False, f"no progress for {self.stall_s} s")
             if timed_out or time.monotonic() - started > self.unit_timeout_s:
                 break
-        for name, why in spoilers.items():
+        for name in spoilers:
             outcome.skipped.discard(name)
-            outcome.add(name, False, why)
+            outcome.add(name, False, "not run")
         outcome.not_run = unseen(self.root, unit, outcome)
         outcome.seconds = time.monotonic() - started
         return outcome
