@@ -23,6 +23,8 @@ const LATEST: usize = 256;
 const COMPLAINT_MS: u64 = 10_000;
 /// The stream is not read further while so much of a command is missing, bytes.
 const COMMAND_MAX: usize = Span::BUFFER_MAX;
+/// Room for input that is kept after a command that was larger, bytes.
+const INPUT_KEPT: usize = 256 * 1024;
 
 /// How a slice of the stream ended.
 enum Slice {
@@ -65,6 +67,9 @@ pub(super) fn run(s: &mut Server, attempt: u64) -> Next {
     s.repl.link.spans = spans;
     s.repl.link.input = input;
     s.repl.link.input.drain(..used);
+    if s.repl.link.input.len() <= INPUT_KEPT {
+        s.repl.link.input.shrink_to(INPUT_KEPT);
+    }
     match slice {
         Slice::Idle => Next::Go,
         Slice::More => {

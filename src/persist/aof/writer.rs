@@ -49,9 +49,13 @@ pub enum Job {
 }
 
 impl Job {
-    /// Whether the file is synced for it, whatever the policy.
-    fn syncs(&self) -> bool {
-        matches!(self, Self::Begin { .. } | Self::Sync | Self::Close)
+    /// Whether the disk may take long for it, whatever the policy: the file is synced, or a manifest.
+    fn takes_long(&self) -> bool {
+        match self {
+            Self::Begin { .. } | Self::Finish { .. } | Self::Replace(_) => true,
+            Self::Sync | Self::Close => true,
+            Self::Append(_) | Self::GiveUp | Self::Follow(_) | Self::Pause(_) => false,
+        }
     }
 }
 
@@ -263,7 +267,7 @@ impl Writer {
             match job {
                 Job::Append(bytes) if self.unwritten.is_empty() => self.unwritten = bytes,
                 Job::Append(bytes) => self.unwritten.extend_from_slice(&bytes),
-                job if job.syncs() && !self.may_sync() => {
+                job if job.takes_long() && !self.may_take_long() => {
                     self.jobs.push_front(job);
                     return self.let_go();
                 }
@@ -272,7 +276,7 @@ impl Writer {
         }
         self.write()?;
         if self.sync_is_due_at().is_some_and(|at| at <= now_ms) {
-            if !self.may_sync() {
+            if !self.may_take_long() {
                 return self.let_go();
             }
             self.last_sync_ms = now_ms;
@@ -283,12 +287,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether a sync may begin: nobody waits for something else behind it.
-    fn may_sync(&self) -> bool {
+    /// Whether something that takes long may begin: nobody waits for something else behind it.
+    fn may_take_long(&self) -> bool {
         self.lets_go || self.policy.syncs_first()
     }
 
-    /// Tells that nobody is to wait, for a sync is next. That begins when it is told.
+    /// Tells that nobody is to wait, for something that takes long is next. That begins when it is told.
     fn let_go(&mut self) -> Result<(), Failure> {
         self.write()?;
         self.lets_go = true;

@@ -4,6 +4,11 @@ use super::{Disk, File, Open};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::thread;
+
+/// Whoever closes a removed file that nobody else has open waits for its blocks to be freed. From this size on, bytes,
+/// that is a thread of its own.
+const LARGE: u64 = 1 << 20;
 
 /// The file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,7 +68,15 @@ impl Disk for Files {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        let is_large = |file: fs::Metadata| file.is_file() && file.len() >= LARGE;
+        let large = fs::symlink_metadata(path).is_ok_and(is_large);
+        let opened = large.then(|| fs::File::open(path).ok()).flatten();
+        fs::remove_file(path)?;
+        if let Some(file) = opened {
+            // Where no thread can be started it is closed here.
+            let _ = thread::Builder::new().name("larder-close".into()).spawn(move || drop(file));
+        }
+        Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
