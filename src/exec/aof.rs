@@ -56,8 +56,15 @@ pub fn handle(s: &mut Server, report: Report) {
         Report::Failing(failure) => failing(s, failure),
         Report::Healed => {
             tracing::warn!("AOF write error looks solved, Redis can write again.");
-            s.persist.aof.failure = None;
+            let failure = s.persist.aof.failure.take();
             s.persist.aof.judge();
+            if failure.is_some_and(|failure| failure.syncing) {
+                // A kernel that could not write a page forgets that it has to.
+                tracing::warn!(
+                    "What could not be synced may be lacking on the disk: the AOF is rewritten."
+                );
+                s.persist.aof.rewrites.scheduled = true;
+            }
         }
         Report::Began(Ok(())) => {
             let aof = &mut s.persist.aof;

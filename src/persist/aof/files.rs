@@ -160,7 +160,10 @@ impl Folder {
         let mut folder = Self { disk, names, manifest, is_listed, in_doubt, keeps_history };
         match disk::read(&*folder.disk, &folder.names.manifest()) {
             Ok(text) => {
-                folder.manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
+                folder.manifest = Manifest::parse(&text).map_err(|error| {
+                    let path = folder.names.manifest();
+                    format!("The AOF manifest {} is damaged: {error}", path.display())
+                })?;
                 folder.is_listed = true;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}

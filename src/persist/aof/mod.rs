@@ -265,6 +265,12 @@ impl Aof {
         self.refuses = self.log.is_on() && (self.failure.is_some() || self.behind() > BEHIND_MAX);
     }
 
+    /// Whether the file cannot be written, and lacks what was acknowledged.
+    pub fn lacks_writes(&self) -> bool {
+        let cannot = self.failure.as_ref().is_some_and(|failure| !failure.syncing);
+        self.state == State::On && cannot && self.progress.written < self.log.end()
+    }
+
     /// Why writes are refused.
     pub fn refusal(&self) -> &str {
         match &self.failure {

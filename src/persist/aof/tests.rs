@@ -47,6 +47,8 @@ struct Run {
     progress: Progress,
     begun: Option<bool>,
     finished: Option<bool>,
+    /// It told that it cannot write or sync, and not that it can again.
+    failing: bool,
 }
 
 impl Run {
@@ -73,6 +75,7 @@ impl Run {
             progress,
             begun: None,
             finished: None,
+            failing: false,
         })
     }
 
@@ -92,7 +95,8 @@ impl Run {
                 Report::Progress(progress) => self.progress = progress,
                 Report::Began(result) => self.begun = Some(result.is_ok()),
                 Report::Finished(result) => self.finished = Some(result.is_ok()),
-                Report::Failing(_) | Report::Healed => {}
+                Report::Failing(_) => self.failing = true,
+                Report::Healed => self.failing = false,
             }
         }
     }
@@ -329,6 +333,44 @@ fn who_waits_for_a_write_only_is_let_go_where_the_disk_refuses() {
         assert!(!run.progress.lets_go());
         assert_eq!(run.progress.answerable, run.ends[0]);
     }
+}
+
+#[test]
+fn a_sync_that_failed_is_mended_by_a_sync_alone() {
+    let disk = Simulated::default();
+    let mut run = Run::start(&disk, AppendFsync::Everysec, true).unwrap();
+    disk.fail_syncs(Some(ErrorKind::Other));
+    while !run.failing {
+        run.append();
+    }
+    for _ in 0..10 {
+        run.append();
+        assert!(run.failing, "what is written is not synced");
+    }
+    assert_eq!((run.progress.written, run.progress.synced), (*run.ends.last().unwrap(), 0));
+    disk.fail_syncs(None);
+    run.work();
+    assert!(!run.failing);
+    assert_eq!(run.progress.synced, run.progress.written);
+}
+
+#[test]
+fn nobody_waits_while_a_rewrite_ends() {
+    let disk = Simulated::default();
+    let mut run = Run::start(&disk, AppendFsync::Everysec, true).unwrap();
+    assert!(run.rewrite(false, 1));
+    let base = Base { temp: whole_base(1), snapshot: false };
+    disk::replace(&disk, Path::new(&base.temp), Path::new("tmp"), b"").unwrap();
+    run.writer.add(Job::Begin { first: false });
+    (run.begun, run.finished) = (None, None);
+    while run.begun.is_none() {
+        run.work();
+    }
+    run.writer.add(Job::Finish { first: false, base });
+    run.work();
+    assert_eq!((run.progress.lets_go(), run.finished), (true, None));
+    run.work();
+    assert_eq!((run.progress.lets_go(), run.finished), (false, Some(true)));
 }
 
 #[test]

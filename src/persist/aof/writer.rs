@@ -279,8 +279,9 @@ impl Writer {
             if !self.may_take_long() {
                 return self.let_go();
             }
-            self.last_sync_ms = now_ms;
+            // One that fails is due again at once: until one succeeds nothing is mended.
             self.sync()?;
+            self.last_sync_ms = now_ms;
         }
         self.lets_go = false;
         self.tell_progress();

@@ -25,6 +25,8 @@ struct State {
     /// Those of these numbers fail, as `error` says.
     failing: Vec<RangeInclusive<u64>>,
     error: Option<io::ErrorKind>,
+    /// What syncs of files fail with, whatever their number.
+    no_sync: Option<io::ErrorKind>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -54,6 +56,11 @@ impl Simulated {
         let now = state.operations;
         state.failing.push(now + first..=now.saturating_add(last));
         state.error = Some(error);
+    }
+
+    /// Lets every sync of a file fail, or none any more.
+    pub fn fail_syncs(&self, error: Option<io::ErrorKind>) {
+        self.state().no_sync = error;
     }
 
     /// Lets them succeed again.
@@ -246,6 +253,9 @@ impl File for Handle {
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.disk.state();
         state.operate()?;
+        if let Some(error) = state.no_sync {
+            return Err(error.into());
+        }
         let content = &mut state.contents[self.number];
         content.stable.clone_from(&content.bytes);
         Ok(())
