@@ -1,7 +1,8 @@
 //! Loading the append-only file: its commands take the road that clients' commands take.
 
+use super::gate::administers;
 use super::load::{self, Slice};
-use super::{aof, call, function, multi, reconfigure, snapshot, table};
+use super::{aof, call, function, limits, multi, reconfigure, snapshot, table};
 use crate::client::{ClientId, PeerAddr, Session};
 use crate::cmd::Run;
 use crate::config::PropagationError;
@@ -229,6 +230,11 @@ impl Player {
         if !spec.arity_fits(argv.len()) {
             return refused("Wrong number of arguments for command");
         }
+        let breaks_off = spec.flags.has(flag::NOT_QUEUED) && !matches!(spec.name, "multi" | "exec");
+        if breaks_off || administers(spec) {
+            return refused("Impossible command");
+        }
+        let errors = s.stats.error_replies;
         let queued = match s.clients.running(self.client).transaction {
             Some(_) => multi::queue(s, self.client, command, argv),
             None => Ok(false),
@@ -245,13 +251,28 @@ impl Player {
         // What others do wrong changes nothing, here as when it was written; but what follows these depends on them.
         let counts = spec.flags.has(flag::NOT_QUEUED) || spec.name == "select";
         let panics = s.config.propagation_error_behavior == PropagationError::Panic;
-        if done.is_err() && (counts || panics) {
-            return refused("Impossible command");
+        let failed = match done {
+            Err(error) => Some(error.text().into_owned()),
+            Ok(()) if s.stats.error_replies > errors => self.error_in_reply(s),
+            Ok(()) => None,
+        };
+        if let Some(error) = failed {
+            limits::complain(s, "server", "AOF-loading-client", &error, Some(command));
+            if counts || panics {
+                return refused("Impossible command");
+            }
         }
         s.clients.running(self.client).out.truncate(0);
         drop(s.keyspace.shared.take_changes());
         s.effects.forget();
         Ok(())
+    }
+
+    /// The first error among what a transaction was answered.
+    fn error_in_reply(&self, s: &mut Server) -> Option<String> {
+        let out = s.clients.running(self.client).out.copy_from(0);
+        let line = out.split(|byte| *byte == b'\n').find(|line| line.first() == Some(&b'-'))?;
+        Some(String::from_utf8_lossy(&line[1..]).trim_end().to_owned())
     }
 
     /// All was run.

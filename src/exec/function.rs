@@ -272,10 +272,22 @@ pub(super) fn load_from_file(s: &mut Server, text: &[u8], replace: bool) -> Resu
 /// # Errors
 /// What is wrong with one of them; all is as it was then.
 pub(super) fn replace_all(s: &mut Server, texts: &[Vec<u8>]) -> Result<(), String> {
+    load_beside(s, texts, true)
+}
+
+/// Whether [`replace_all`] would put them there; all is as it was.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub(super) fn check_all(s: &mut Server, texts: &[Vec<u8>]) -> Result<(), String> {
+    if texts.is_empty() { Ok(()) } else { load_beside(s, texts, false) }
+}
+
+fn load_beside(s: &mut Server, texts: &[Vec<u8>], stay: bool) -> Result<(), String> {
     let libraries = mem::take(&mut s.scripting.libraries);
     let interpreter = s.scripting.functions.take();
     let loaded = texts.iter().try_for_each(|text| load_from_file(s, text, false));
-    if loaded.is_err() {
+    if loaded.is_err() || !stay {
         s.scripting.libraries = libraries;
         s.scripting.functions = interpreter;
     }

@@ -89,6 +89,11 @@ pub(super) fn flags_of(s: &Server, spec: &Spec, argv: &Argv<'_>) -> CommandFlags
     if spec.flags.has(flag::COMPOSITE) { scripting::flags_of(s, spec, argv) } else { spec.flags }
 }
 
+/// Whether a command is for who administers this server, and so for nobody else's stream or log to give.
+pub(super) fn administers(spec: &Spec) -> bool {
+    spec.flags.has(flag::ADMIN) && !spec.flags.has(flag::WRITE) && spec.name != "replconf"
+}
+
 /// Whether a client only repeats what was decided elsewhere, so that nothing it says is refused for this server's
 /// state: the log that is loaded, and the primary.
 pub(super) fn is_obeyed(s: &mut Server, id: ClientId) -> bool {

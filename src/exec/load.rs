@@ -17,6 +17,8 @@ use std::path::Path;
 const SLICE_NANOS: u64 = 1_000_000;
 /// Keys inserted between two looks at the time.
 const KEYS: usize = 32;
+/// Keys that a batch has twice and the log names, at most.
+const TWICE_NAMED: usize = 10;
 /// What a client is told whose reload failed.
 const FAILED: CmdError = CmdError::Msg("Error trying to load the RDB dump, check server logs.");
 
@@ -126,6 +128,10 @@ pub fn insert(s: &mut Server, batch: &mut Batch) -> Slice {
         return Slice::Refused;
     }
     let merge = running.is_some_and(|run| run.merge);
+    // To refuse what comes by a file when the old data are gone would leave nothing.
+    let by_file = s.repl.link.sync.as_ref().is_some_and(|sync| !sync.direct);
+    let later_holds = by_file && running.is_some_and(|run| matches!(run.done, Done::Sync(_)));
+    let mut twice = 0;
     let keyspace = match &mut s.persist.loading.staged {
         Some(staged) => &mut staged.keyspace,
         None => &mut s.keyspace,
@@ -140,7 +146,14 @@ pub fn insert(s: &mut Server, batch: &mut Batch) -> Slice {
             if let Err(entry) = keyspace.load(batch.db, hash, entry, merge) {
                 let (key, db) = (entry.key().escape_ascii(), batch.db);
                 let why = format!("RDB has duplicated key '{key}' in DB {db} at byte {at}");
-                return refuse(s, why);
+                if !later_holds {
+                    return refuse(s, why);
+                }
+                twice += 1;
+                if twice <= TWICE_NAMED {
+                    tracing::warn!("{why}: the later one holds");
+                }
+                let _ = keyspace.load(batch.db, hash, entry, true);
             }
             s.persist.loading.keys_loaded += 1;
         }

@@ -180,6 +180,13 @@ fn proceed(s: &mut Server, how: EndHow, offset: u64) {
         }
         tracing::warn!("Writing initial AOF. Exit anyway.");
     }
+    if s.persist.aof.lacks_writes() {
+        if !how.force {
+            tracing::warn!("The append-only file lacks writes that were acknowledged, can't exit.");
+            return refuse(s);
+        }
+        tracing::warn!("The append-only file lacks writes that were acknowledged. Exit anyway.");
+    }
     if save::runs(s) {
         tracing::warn!("A snapshot is being saved in the background. It is given up.");
         save::abandon(s);

@@ -51,7 +51,7 @@ pub(super) async fn run(door: Door, to: Connect) {
     let stream = Stream::Tcp(stream);
     let peer = PeerAddr::Tcp { peer, local };
     if door.enter(|s| link::connected(s, attempt, peer, stream.fd())) {
-        Talk { door, attempt, stream, out: Bytes::new(), parts: None, received: None }.run().await;
+        Talk { door, attempt, stream, out: Bytes::new(), parts: None, receiving: None }.run().await;
     }
 }
 
@@ -97,9 +97,27 @@ struct Talk {
     /// What is being sent.
     out: Bytes,
     /// Where parts of a data set go.
-    parts: Option<mpsc::Sender<Vec<u8>>>,
-    /// How it went to write them to a file.
-    received: Option<oneshot::Receiver<Result<u64, String>>>,
+    parts: Option<mpsc::Sender<Part>>,
+    /// The thread that writes them to a file.
+    receiving: Option<Receiving>,
+}
+
+/// A part of a data set.
+#[derive(Debug)]
+enum Part {
+    Bytes(Vec<u8>),
+    /// There are no more.
+    End,
+}
+
+/// What a thread that writes a data set to a file says, and asks.
+struct Receiving {
+    /// The libraries of functions in it.
+    libraries: oneshot::Receiver<Vec<Vec<u8>>>,
+    /// Whether they can be loaded.
+    verdict: oneshot::Sender<Result<(), String>>,
+    /// How it ended.
+    result: oneshot::Receiver<Result<u64, String>>,
 }
 
 impl Talk {
@@ -112,13 +130,17 @@ impl Talk {
                 Next::Part(bytes) => {
                     // Once a thread takes no more, the data set is of no use: why, that thread tells.
                     if let Some(parts) = &self.parts
-                        && parts.send(bytes).await.is_err()
+                        && parts.send(Part::Bytes(bytes)).await.is_err()
                     {
                         self.end_parts().await;
                     }
                     self.go_on();
                 }
                 Next::Whole => {
+                    if let Some(parts) = &self.parts {
+                        // A thread that takes no more tells why.
+                        let _ = parts.send(Part::End).await;
+                    }
                     self.end_parts().await;
                     self.go_on();
                 }
@@ -195,20 +217,27 @@ impl Talk {
     fn receive(&mut self, receipt: Receipt) {
         let (parts, queue) = mpsc::channel(PARTS);
         self.parts = Some(parts);
-        let input = Parts { queue, part: Bytes::new() };
+        let input = Parts { queue, part: Bytes::new(), ended: false };
         match receipt {
             Receipt::Direct(options) => {
                 let task = Task { input: Box::new(input), options };
                 tokio::task::spawn_local(load::run_task(self.door.clone(), task));
             }
             Receipt::File(to) => {
-                let (done, received) = oneshot::channel();
-                self.received = Some(received);
+                let (found, libraries) = oneshot::channel();
+                let (verdict, said) = oneshot::channel();
+                let (done, result) = oneshot::channel();
+                self.receiving = Some(Receiving { libraries, verdict, result });
                 let mut input = input;
+                let accept = move |libraries| {
+                    let gone = |_| Err("nobody waits for it any more".to_owned());
+                    let _ = found.send(libraries);
+                    said.blocking_recv().unwrap_or_else(gone)
+                };
                 let write = move || {
                     alloc::register_thread();
                     // Nobody waits for it where the connection has ended.
-                    let _ = done.send(to.run(&mut input));
+                    let _ = done.send(to.run(&mut input, accept));
                 };
                 let thread = std::thread::Builder::new().name("larder-sync".into());
                 // Where it cannot be started its end of the channel is gone, and that is told.
@@ -221,9 +250,13 @@ impl Talk {
     /// No more parts follow. What became of a file is told.
     async fn end_parts(&mut self) {
         self.parts = None;
-        let Some(received) = self.received.take() else { return };
+        let Some(Receiving { libraries, verdict, result }) = self.receiving.take() else { return };
+        // Where there are none to be had it has failed already.
+        if let Ok(libraries) = libraries.await {
+            let _ = verdict.send(self.door.enter(|s| sync::accept(s, &libraries)));
+        }
         let died = || Err("the thread that receives it died".to_owned());
-        let result = received.await.unwrap_or_else(|_| died());
+        let result = result.await.unwrap_or_else(|_| died());
         let attempt = self.attempt;
         self.door.enter(|s| sync::received(s, attempt, result));
     }
@@ -241,15 +274,20 @@ fn read(s: &mut Server, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::R
 /// The parts of a data set, for the thread that reads them.
 #[derive(Debug)]
 struct Parts {
-    queue: mpsc::Receiver<Vec<u8>>,
+    queue: mpsc::Receiver<Part>,
     part: Bytes,
+    ended: bool,
 }
 
 impl Read for Parts {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.part.is_empty() {
-            let Some(next) = self.queue.blocking_recv() else { return Ok(0) };
-            self.part = next.into();
+        while self.part.is_empty() && !self.ended {
+            match self.queue.blocking_recv() {
+                Some(Part::Bytes(next)) => self.part = next.into(),
+                Some(Part::End) => self.ended = true,
+                // What came is not all, though it may end where a file can.
+                None => return Err(io::Error::other("the connection ended before it")),
+            }
         }
         let len = self.part.len().min(buf.len());
         self.part.copy_to_slice(&mut buf[..len]);

@@ -7,7 +7,7 @@ use crate::exec::link::{self, Next, Receipt, Wants, sync};
 use crate::exec::load::{self, Slice};
 use crate::persist::load::Task;
 use crate::server::Server;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use std::task::Waker;
 
 /// A data set on its way: how it is taken, and what has come of it.
@@ -15,6 +15,18 @@ use std::task::Waker;
 pub(super) struct Receiving {
     receipt: Receipt,
     bytes: Vec<u8>,
+}
+
+/// The end of a data set, or of a connection in the midst of one.
+#[derive(Debug)]
+struct End {
+    whole: bool,
+}
+
+impl Read for End {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        if self.whole { Ok(0) } else { Err(io::ErrorKind::ConnectionReset.into()) }
+    }
 }
 
 impl InProcess {
@@ -57,7 +69,7 @@ impl InProcess {
                         receiving.bytes.extend(part);
                     }
                 }
-                Next::Whole => self.end_receiving(attempt),
+                Next::Whole => self.end_receiving(attempt, true),
             }
             let server = &mut self.server;
             let before = (server.repl.link.input.len(), server.repl.link.state_name());
@@ -74,22 +86,24 @@ impl InProcess {
     pub fn link_closed(&mut self, attempt: u64) {
         link::closed(&mut self.server, attempt, "Connection lost.");
         if self.receiving.is_some() {
-            self.end_receiving(attempt);
+            self.end_receiving(attempt, false);
         }
         self.work();
     }
 
     /// No more parts of a data set come.
-    fn end_receiving(&mut self, attempt: u64) {
+    fn end_receiving(&mut self, attempt: u64, whole: bool) {
         let Some(Receiving { receipt, bytes }) = self.receiving.take() else { return };
+        let mut input = Cursor::new(bytes).chain(End { whole });
         let server = &mut self.server;
         match receipt {
             Receipt::File(to) => {
-                let result = to.run(&mut Cursor::new(bytes));
+                let accept = |libraries: Vec<_>| sync::accept(server, &libraries);
+                let result = to.run(&mut input, accept);
                 sync::received(server, attempt, result);
             }
             Receipt::Direct(options) => {
-                let task = Task { input: Box::new(Cursor::new(bytes)), options };
+                let task = Task { input: Box::new(input), options };
                 run(server, task);
             }
         }

@@ -119,7 +119,7 @@ impl Check<'_, '_> {
     fn path(&mut self, path: &Path) -> Result<(), Refused> {
         let mut file = self.open(path)?;
         let first = first_piece(&mut *file).map_err(|error| self.cannot("read", path, &error))?;
-        if is_manifest(&first) {
+        if is_manifest(path, &first) {
             return self.multi_part(path);
         }
         self.console.say("Start checking Old-Style AOF");
@@ -379,8 +379,11 @@ fn first_piece(file: &mut dyn File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether a file that begins so is a manifest: its first line that is no comment names a file.
-fn is_manifest(first: &[u8]) -> bool {
+/// Whether a file is a manifest, by its name, or for what it begins with: its first line that is no comment names a file.
+fn is_manifest(path: &Path, first: &[u8]) -> bool {
+    if path.extension().is_some_and(|extension| extension == "manifest") {
+        return true;
+    }
     let mut lines = first.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#"));
     lines.next().is_some_and(|line| line.starts_with(b"file"))
 }

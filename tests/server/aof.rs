@@ -34,11 +34,29 @@ fn a_command_that_cannot_be_ends_the_start_though_all_was_read() {
     let cases = [
         ("*1\r\n$3\r\nbla\r\n", "Unknown command 'bla' reading the append only file"),
         ("*2\r\n$3\r\nset\r\n$1\r\nk\r\n", "Wrong number of arguments for command 'set'"),
+        ("*1\r\n$8\r\nshutdown\r\n", "Impossible command 'shutdown' before byte"),
+        ("*1\r\n$5\r\nmulti\r\n*1\r\n$7\r\ndiscard\r\n", "Impossible command 'discard'"),
     ];
     for (command, why) in cases {
         let said = refusal(&format!("{set}{command}{set}"));
         assert!(said.contains(why), "{said}");
     }
+}
+
+#[test]
+fn what_fails_in_a_log_is_told_and_the_rest_is_loaded() {
+    let setup = Setup::new().args(&["--appendonly", "yes"]);
+    let set = |key: &str| format!("*3\r\n$3\r\nset\r\n$1\r\n{key}\r\n$1\r\nv\r\n");
+    let push = "*3\r\n$5\r\nlpush\r\n$1\r\nk\r\n$1\r\nx\r\n";
+    let multi = format!("*1\r\n$5\r\nmulti\r\n{push}*1\r\n$4\r\nexec\r\n");
+    log_of(&setup, &format!("{}{push}{}{multi}", set("k"), set("l")));
+    let server = setup.spawn();
+    let told = "== CRITICAL == This server is sending an error to its AOF-loading-client: '-WRONGTYPE \
+                Operation against a key holding the wrong kind of value' after processing the command ";
+    server.logs(&format!("{told}'lpush'"));
+    server.logs(&format!("{told}'exec'"));
+    server.logs("Ready to accept connections");
+    assert_eq!(server.connect().ask("MGET k l"), "v v");
 }
 
 #[test]

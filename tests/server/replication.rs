@@ -101,6 +101,95 @@ fn old_data_stay_where_the_new_do_not_end_with_their_file() {
     }
 }
 
+#[test]
+fn old_data_and_their_file_stay_where_the_new_are_cut_short() {
+    let mark = "m".repeat(40);
+    for head in ["$1000\r\n".to_owned(), format!("$EOF:{mark}\r\n")] {
+        let (listener, mut replica, mut client) = with_old_data("disabled");
+        assert_eq!(client.ask("SAVE"), "OK");
+        let (stream, _) = listener.accept().unwrap();
+        // It ends where a file can, but not where it was said to.
+        pretend(&stream, &[head.as_bytes(), EMPTY].concat());
+        replica.logs("receiving");
+        drop(stream);
+        replica.logs("Connection lost.");
+        assert_eq!(client.ask("GET old"), "v");
+        replica.signal(Signal::SIGKILL);
+        replica.ended();
+        let again = start(&["--dir", replica.path("").to_str().unwrap()]);
+        let mut client = again.connect();
+        eventually("it is loaded", || client.ask("GET old") == "v");
+    }
+}
+
+#[test]
+fn old_data_stay_where_a_library_of_the_new_cannot_be_loaded() {
+    // A library without its first line, and the end.
+    let payload = b"$20\r\nREDIS0011\xf5\x00\xff\0\0\0\0\0\0\0\0";
+    for load in ["disabled", "swapdb"] {
+        let (listener, replica, mut client) = with_old_data(load);
+        let (stream, _) = listener.accept().unwrap();
+        pretend(&stream, &payload[..]);
+        replica.logs("Failed loading a library of functions: Missing library metadata");
+        assert_eq!(client.ask("GET old"), "v");
+    }
+}
+
+#[test]
+fn of_a_key_that_comes_twice_by_a_file_the_later_holds() {
+    let (listener, replica, mut client) = with_old_data("disabled");
+    let (stream, _) = listener.accept().unwrap();
+    let payload = b"$32\r\nREDIS0011\x00\x03new\x01v\x00\x03new\x01w\xff\0\0\0\0\0\0\0\0";
+    pretend(&stream, &payload[..]);
+    replica.logs("RDB has duplicated key 'new' in DB 0 at byte 16: the later one holds");
+    eventually("the new data are there", || client.ask("GET new") == "w");
+    assert_eq!(client.ask("EXISTS old"), "0");
+}
+
+#[test]
+fn a_primary_does_not_administer_its_replicas() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let of = format!("127.0.0.1 {}", listener.local_addr().unwrap().port());
+    let replica = start(&["--replicaof", &of]);
+    let (stream, _) = listener.accept().unwrap();
+    pretend(&stream, &[&b"$18\r\n"[..], EMPTY].concat());
+    let mut output = &stream;
+    let line = |words: &[&str]| {
+        let words: Vec<_> = words.iter().map(|it| format!("${}\r\n{it}\r\n", it.len())).collect();
+        format!("*{}\r\n{}", words.len(), words.concat())
+    };
+    output.write_all(line(&["REPLICAOF", "NO", "ONE"]).as_bytes()).unwrap();
+    output.write_all(line(&["SHUTDOWN"]).as_bytes()).unwrap();
+    output.write_all(line(&["SET", "k", "v"]).as_bytes()).unwrap();
+    for name in ["replicaof", "shutdown"] {
+        replica.logs(&format!(
+            "This replica is sending an error to its master: 'A primary does not administer its replicas' after \
+             processing the command '{name}'"
+        ));
+    }
+    let mut client = replica.connect();
+    eventually("the stream goes on", || client.ask("GET k") == "v");
+    assert_eq!(client.info("role"), "slave");
+}
+
+#[test]
+fn who_waits_for_replicas_is_told_when_the_server_becomes_one() {
+    let server = start(&[]);
+    let mut waiting = ["WAIT 5 0", "WAITAOF 0 5 0"].map(|line| {
+        let mut client = server.connect();
+        client.ask("SET k v");
+        client.send(format!("{line}\r\n"));
+        client
+    });
+    let mut client = server.connect();
+    eventually("they wait", || client.info("blocked_clients") == "2");
+    assert_eq!(client.ask("REPLICAOF 127.0.0.1 1"), "OK");
+    for client in &mut waiting {
+        assert!(client.read().starts_with("-UNBLOCKED force unblock from blocking operation"));
+    }
+    assert!(client.ask("WAITAOF 0 1 0").starts_with("-ERR WAITAOF cannot be used with replica"));
+}
+
 /// A replica that has the key `old`, and where it looks for its primary.
 fn with_old_data(load: &str) -> (TcpListener, Server, Client) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -157,6 +157,12 @@ fn waitaof(s: &mut Server, id: ClientId, argv: &Argv<'_>) -> Outcome {
     let replicas = int(&argv[2]).ok().and_then(|replicas| u64::try_from(replicas).ok());
     let replicas = replicas.ok_or(negative)?;
     let timeout_ms = timeout_ms(&argv[3])?;
+    if !s.repl.is_primary() {
+        return Err(CmdError::Msg(
+            "WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just \
+             local and are not propagated.",
+        ));
+    }
     if local && !s.config.appendonly {
         return Err(CmdError::Msg(
             "WAITAOF cannot be used when numlocal is set but appendonly is disabled.",

@@ -92,8 +92,16 @@ fn become_replica(s: &mut Server) {
     s.effects.act(Action::RoleChanged);
 }
 
-/// Clients that wait for keys would wait for what the primary's writes bring, which is not for them.
+/// Clients that wait for keys would wait for what the primary's writes bring, which is not for them; and those that wait for
+/// replicas for what none will ever say.
 fn unblock_all(s: &mut Server) {
+    let for_replicas = std::mem::take(&mut s.repl.waiting);
+    for id in for_replicas.into_iter().chain(std::mem::take(&mut s.persist.aof.waiting)) {
+        if let Some(session) = s.clients.get_mut(id) {
+            let error = GaveUp::RoleChanged.error();
+            session.end_sync_wait(|reply| error.iter().for_each(|error| reply.error(error)));
+        }
+    }
     let waiting: Vec<_> = s.clients.iter().filter(|(_, it)| it.keys_wait().is_some()).collect();
     for id in waiting.into_iter().map(|(id, _)| id).collect::<Vec<_>>() {
         s.effects.blocked.give_up(id, &mut s.clients, GaveUp::RoleChanged);

@@ -4,6 +4,7 @@
 //! A transaction is run as one, and counts as one: until EXEC has come the offset stands before MULTI, so that
 //! a stream which breaks in between is gone on with from there.
 
+use super::super::gate::administers;
 use super::super::{call, held, limits, multi, pause, primary, save, settle, tracking};
 use super::{Next, lose};
 use crate::client::{ClientId, Kind, PeerAddr, Session};
@@ -178,6 +179,10 @@ fn apply(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
         return refused(s, id, Some(command), CmdError::Arity(spec.name));
     }
     s.clients.running(id).last_command = Some(command);
+    if administers(spec) {
+        let error = CmdError::Msg("A primary does not administer its replicas");
+        return refused(s, id, Some(command), error);
+    }
     if spec.flags.has(flag::WRITE) {
         look_at_disk(s);
     }

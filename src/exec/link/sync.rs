@@ -101,6 +101,15 @@ fn empty(s: &mut Server) {
     settle::settle(s, None);
 }
 
+/// Whether the libraries of functions of a data set can be loaded. Nothing is given up for one with which it is otherwise.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub fn accept(s: &mut Server, libraries: &[Vec<u8>]) -> Result<(), String> {
+    function::check_all(s, libraries)
+        .map_err(|why| format!("Failed loading a library of functions: {why}"))
+}
+
 /// The whole data set is in its file, or is not to be had.
 pub fn received(s: &mut Server, attempt: u64, result: Result<u64, String>) {
     if s.repl.link.attempt() != attempt {

@@ -1,6 +1,6 @@
 //! A data set that comes from a primary, on its way into a file.
 
-use super::{Options, read_rdb};
+use super::{Batch, Options, read_rdb};
 use crate::persist::disk::{Disk, File, Open, folder_of};
 use crate::stdx::os::error::os_words;
 use std::io::{self, Read};
@@ -37,13 +37,17 @@ impl Read for Tee<'_> {
 }
 
 impl ToFile {
-    /// Writes all of `input` to the file, and makes sure that it can be loaded: its bytes are looked through as they come. How
-    /// many there were.
+    /// Writes all of `input` to the file, and makes sure that it can be loaded: its bytes are looked through as they come, and
+    /// `accept` is asked about the libraries of functions in it. How many bytes there were.
     ///
     /// # Errors
     /// Why there is no such file.
-    pub fn run(self, input: &mut dyn Read) -> Result<u64, String> {
-        let result = self.write(input);
+    pub fn run(
+        self,
+        input: &mut dyn Read,
+        accept: impl FnOnce(Vec<Vec<u8>>) -> Result<(), String>,
+    ) -> Result<u64, String> {
+        let result = self.write(input, accept);
         if result.is_err() {
             // It may not be there.
             let _ = self.disk.remove(&self.temp);
@@ -51,7 +55,11 @@ impl ToFile {
         result
     }
 
-    fn write(&self, input: &mut dyn Read) -> Result<u64, String> {
+    fn write(
+        &self,
+        input: &mut dyn Read,
+        accept: impl FnOnce(Vec<Vec<u8>>) -> Result<(), String>,
+    ) -> Result<u64, String> {
         let told =
             |what: &'static str| move |error: io::Error| format!("{what}: {}", os_words(&error));
         let mut file = self
@@ -60,8 +68,14 @@ impl ToFile {
             .map_err(told("Opening the temp file needed for MASTER <-> REPLICA synchronization"))?;
         let mut tee = Tee { input, file: &mut *file, written: 0 };
         let options = Options { quiet: true, ..self.options.clone() };
-        read_rdb(&mut tee, &options, &mut |_| true).map_err(|failure| failure.to_string())?;
+        let mut libraries = Vec::new();
+        let mut look = |mut batch: Batch| {
+            libraries.append(&mut batch.functions);
+            true
+        };
+        read_rdb(&mut tee, &options, &mut look).map_err(|failure| failure.to_string())?;
         let written = tee.written;
+        accept(libraries)?;
         file.sync().map_err(told("syncing the file"))?;
         self.disk.rename(&self.temp, &self.path).map_err(told("renaming the file"))?;
         self.disk.sync_dir(folder_of(&self.path)).map_err(told("syncing the folder"))?;
