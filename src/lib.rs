@@ -18,6 +18,7 @@
 //! | [`exec`] | the road: the table, the gates, the call, settling, what time asks for |
 //! | [`cmd`] | one file or folder for each family of commands |
 //! | [`server`] | `struct Server`: owns all parts and hands out views of them; no logic |
+//! | [`cluster`] | keys on their way to other servers |
 //! | [`repl`] | the stream of writes: the backlog, the replicas, the link to a primary |
 //! | [`persist`] | snapshots, RDB files, the append-only file, and the seam to the disk |
 //! | [`effects`] | what follows from a change |
@@ -49,6 +50,7 @@
 
 pub mod boot;
 pub mod client;
+pub mod cluster;
 pub mod cmd;
 pub mod config;
 pub mod ds;

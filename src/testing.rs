@@ -1,6 +1,7 @@
 //! A whole server in one thread of a test: no sockets, and a clock that moves when told to.
 
 mod link;
+mod migrate;
 
 use crate::client::{ClientId, Closing, PeerAddr};
 use crate::config::Config;
@@ -49,6 +50,8 @@ pub struct InProcess {
     holds_snapshots: bool,
     /// Connections to a primary that were asked for.
     connects: Vec<Connect>,
+    /// Migrations that are to run.
+    migrations: Vec<u64>,
     /// A primary's data set on its way.
     receiving: Option<link::Receiving>,
 }
@@ -73,6 +76,7 @@ impl InProcess {
             writer_waits: false,
             holds_snapshots: false,
             connects: Vec::new(),
+            migrations: Vec::new(),
             receiving: None,
         }
     }
@@ -280,6 +284,7 @@ impl InProcess {
                     snapshot::ended(server, number, result);
                 }
                 Action::Connect(to) => self.connects.push(*to),
+                Action::Migrate(number) => self.migrations.push(number),
                 Action::RoleChanged => {}
                 Action::Purge => (server.facts.figures.purge)(),
                 Action::FlushedAll => save::flushed_all(server),

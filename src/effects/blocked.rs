@@ -181,7 +181,7 @@ impl BlockedClients {
     pub fn handle_change(&mut self, change: &Change) {
         let Some(keys) = self.databases.get(&change.db) else { return };
         match change.event.class {
-            EventClass::KeyMiss | EventClass::Flushed => {}
+            EventClass::KeyMiss | EventClass::Untold | EventClass::Flushed => {}
             // Nothing else about readers is anything to read.
             EventClass::Reading if change.event != Event::GROUP_DESTROYED => {}
             // Any key may have come with another database's contents.

@@ -71,6 +71,8 @@ pub enum Action {
     Reload { client: ClientId, save: bool, how: Reload },
     /// Connect to the primary, and serve the connection.
     Connect(Box<Connect>),
+    /// Run the migration with this number: `cluster::migrate::Migrations` has it.
+    Migrate(u64),
     /// The server has become a replica, or a primary.
     RoleChanged,
     /// Die by a signal: DEBUG SEGFAULT.

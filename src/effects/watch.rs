@@ -113,6 +113,7 @@ impl WatchIndex {
             EventClass::KeyMiss
             | EventClass::Reading
             | EventClass::Claimable
+            | EventClass::Untold
             | EventClass::Flushed => return,
             EventClass::Database => self.broken_by_database(change.db, keyspace),
             _ => self.broken_by_key(change),

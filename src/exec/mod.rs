@@ -21,6 +21,7 @@ pub mod held;
 pub mod limits;
 pub mod link;
 pub mod load;
+pub mod migrate;
 pub mod multi;
 pub mod notable;
 pub mod notify;

@@ -20,7 +20,11 @@ fn class_flag(class: EventClass) -> Option<NotifyFlags> {
         EventClass::KeyMiss => NotifyFlags::KEY_MISS,
         EventClass::Overwritten => NotifyFlags::OVERWRITTEN,
         EventClass::TypeChanged => NotifyFlags::TYPE_CHANGED,
-        EventClass::Claimable | EventClass::Silent | EventClass::Database | EventClass::Flushed => {
+        EventClass::Claimable
+        | EventClass::Untold
+        | EventClass::Silent
+        | EventClass::Database
+        | EventClass::Flushed => {
             return None;
         }
     })

@@ -47,6 +47,9 @@ fn deliver(s: &mut Server, actor: Option<ClientId>) {
     if s.keyspace.shared.has_listener(Listener::Own) && actor != s.repl.link.client {
         s.keyspace.note_own(&changes);
     }
+    if s.keyspace.shared.has_listener(Listener::Moving) {
+        s.migrations.moving.handle_changes(&changes);
+    }
     tracking::deliver(s, &changes, actor);
     if s.keyspace.shared.has_listener(Listener::Notifications) {
         for change in &changes {

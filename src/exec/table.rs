@@ -22,6 +22,7 @@ static FAMILIES: &[&[&[Command]]] = &[
     &[
         super::primary::commands::COMMANDS,
         super::link::command::COMMANDS,
+        super::migrate::COMMANDS,
         super::failover::COMMANDS,
         super::shutdown::COMMANDS,
     ],

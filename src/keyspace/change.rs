@@ -44,6 +44,8 @@ pub enum EventClass {
     KeyMiss,
     Overwritten,
     TypeChanged,
+    /// Told only where the key is being moved to another server.
+    Untold,
     /// Told to those who watch, but to no subscriber.
     Silent,
     /// A whole database was emptied or replaced, which is told like `Silent`.
@@ -69,7 +71,9 @@ impl EventClass {
             Self::KeyMiss => b'm',
             Self::Overwritten => b'o',
             Self::TypeChanged => b'c',
-            Self::Claimable | Self::Silent | Self::Database | Self::Flushed => return None,
+            Self::Claimable | Self::Untold | Self::Silent | Self::Database | Self::Flushed => {
+                return None;
+            }
         })
     }
 }
@@ -96,6 +100,8 @@ impl Event {
     /// What pends in a group of a stream's readers can be claimed sooner than before. Nobody hears of
     /// it but those who wait for that.
     pub const CLAIMABLE: Self = Self { name: "", class: EventClass::Claimable };
+    /// Nothing that anybody hears of but who moves the key to another server.
+    pub const UNTOLD: Self = Self { name: "", class: EventClass::Untold };
     /// Nothing that subscribers hear of.
     pub const SILENT: Self = Self { name: "", class: EventClass::Silent };
 

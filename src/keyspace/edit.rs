@@ -169,6 +169,7 @@ impl<'d> Edit<'d> {
         self.touched.0 = false;
         self.tell_new();
         self.place.shared.dirty += times;
+        self.place.shared.tell_untold(self.place.db, self.slot.get().key());
     }
 
     /// Has another thread free what the change has left over.

@@ -22,7 +22,7 @@ pub struct Shared {
     /// Changes since the last save; INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
     /// The [`Listener`]s there are, a bit each; [`Change`]s are recorded while there are any.
-    listeners: u8,
+    listeners: u16,
     /// The [`Keeper`]s there are, a bit each.
     keepers: u8,
     /// Keys with a deadline that clients of a replica set: it removes them itself.
@@ -65,6 +65,8 @@ pub enum Listener {
     Fields = 64,
     /// Keys with a deadline are noted that clients of a replica set.
     Own = 128,
+    /// Keys are being moved to another server, also changes that are told to nobody else.
+    Moving = 256,
 }
 
 /// Why keys past their deadline are kept.
@@ -335,15 +337,15 @@ impl Shared {
     /// Begins to record changes for `who`, or ends it.
     pub fn listen(&mut self, who: Listener, on: bool) {
         match on {
-            true => self.listeners |= who as u8,
-            false => self.listeners &= !(who as u8),
+            true => self.listeners |= who as u16,
+            false => self.listeners &= !(who as u16),
         }
     }
 
     /// Whether changes are recorded for `who`.
     #[inline]
     pub fn has_listener(&self, who: Listener) -> bool {
-        self.listeners & who as u8 != 0
+        self.listeners & who as u16 != 0
     }
 
     /// Something is to happen then, to a key or to a client that waits, in ms since the epoch: the timer must not sleep
@@ -480,6 +482,14 @@ impl Shared {
             let about_fields = event.class == EventClass::Hash;
             let fields = if about_fields { std::mem::take(&mut self.fields) } else { Vec::new() };
             self.changes.push(Change { db, key: key.into(), event, fields });
+        }
+    }
+
+    /// A key changed in a way that nobody is to hear of but who sends the value elsewhere.
+    #[inline]
+    pub(super) fn tell_untold(&mut self, db: u32, key: &[u8]) {
+        if self.has_listener(Listener::Moving) {
+            self.tell(db, key, Event::UNTOLD);
         }
     }
 

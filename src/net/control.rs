@@ -2,7 +2,7 @@
 
 use super::accept::{Endpoints, Listeners};
 use super::door::{Asked, Door, Room};
-use super::{link, load, save, sync};
+use super::{link, load, migrate, save, sync};
 use crate::config::rewrite::{Missing, rewrite_file};
 use crate::config::{SetError, Undo};
 use crate::effects::Action;
@@ -174,6 +174,9 @@ async fn carry_out(
                 door.enter(|s| snapshot::ended(s, number, result));
             }
             Action::Connect(to) => drop(tokio::task::spawn_local(link::run(door.clone(), *to))),
+            Action::Migrate(number) => {
+                drop(tokio::task::spawn_local(migrate::run(door.clone(), number)));
+            }
             Action::RoleChanged => door.enter(|s| process.role_changed(s)),
             Action::Load => drop(tokio::task::spawn_local(run_loads(door.clone()))),
             Action::ReloadLog { client } => door.enter(|s| aof_load::reload(s, client)),
@@ -336,6 +339,7 @@ async fn tick(door: Door) {
             cron::tick(s);
             s.config.hz
         });
+        door.enter_room(Room::close_idle);
         while door.enter(cron::evict) {
             tokio::task::yield_now().await;
         }

@@ -1,6 +1,7 @@
 //! The one cell of the program, and what stands beside the server behind it.
 
 use super::aof::LogThread;
+use super::migrate::Idle;
 use crate::client::ClientId;
 use crate::effects::Action;
 use crate::exec::primary;
@@ -74,6 +75,8 @@ pub(super) struct Room {
     log: LogThread,
     actions: mpsc::UnboundedSender<Action>,
     bells: Rc<Bells>,
+    /// Connections for keys that move to other servers.
+    pub(super) idle: Idle,
 }
 
 /// What tasks of the loop wait for.
@@ -122,6 +125,7 @@ impl Door {
             log: LogThread::new(reports),
             actions,
             bells: Rc::clone(&bells),
+            idle: Idle::default(),
         };
         let asked = Asked { actions: asked, reports: reported };
         (Self { room: Rc::new(RefCell::new(room)), bells }, asked)

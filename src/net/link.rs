@@ -67,7 +67,8 @@ async fn connect(to: &Connect) -> io::Result<TcpStream> {
     Err(last)
 }
 
-async fn connect_to(address: SocketAddr, source: &str) -> io::Result<TcpStream> {
+/// Connects from an address, or from any where that is empty.
+pub(super) async fn connect_to(address: SocketAddr, source: &str) -> io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

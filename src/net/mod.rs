@@ -10,6 +10,7 @@ mod control;
 mod door;
 mod link;
 mod load;
+mod migrate;
 mod save;
 mod stream;
 mod sync;

@@ -9,6 +9,7 @@ pub use facts::{AllocatorFigures, CpuFigures, Facts, Figures, Timer};
 pub use views::{ClientCtx, KeysCtx};
 
 use crate::client::{ClientId, Clients, Pause, Throttle};
+use crate::cluster::migrate::Migrations;
 use crate::config::special::NotifyFlags;
 use crate::config::{Choice, Config, MaxMemory};
 use crate::effects::{Effects, EndHow, Feed};
@@ -59,6 +60,8 @@ pub struct Server {
     pub facts: Facts,
     /// The stream of writes, and who follows whom.
     pub repl: Repl,
+    /// Keys on their way to other servers.
+    pub migrations: Migrations,
     /// Randomness, from a seed.
     pub rng: SmallRng,
     /// Makes DUMP payloads.
@@ -178,6 +181,7 @@ impl Server {
             commands,
             facts,
             repl,
+            migrations: Migrations::default(),
             rng,
             dumper: Dumper::default(),
             persist,

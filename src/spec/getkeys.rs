@@ -18,6 +18,11 @@ pub fn keys_of<'a>(
     argc: usize,
     arg: impl Fn(usize) -> &'a [u8],
 ) -> Option<Vec<KeyPosition>> {
+    if let Some(places_in) = spec.all_keys {
+        let flags = spec.keys.first().map_or(KeyFlags::NONE, |rule| rule.flags);
+        let places = places_in(&mut (0..argc).map(&arg))?;
+        return Some(places.map(|index| KeyPosition { index, flags }).collect());
+    }
     let mut found = Vec::new();
     for rule in spec.keys {
         let Some(begin) = begin_of(rule, argc, &arg) else { continue };

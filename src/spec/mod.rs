@@ -14,11 +14,17 @@ pub use getkeys::{KeyPosition, keys_of, legacy_range};
 pub use secrets::Secrets;
 pub use table::{CommandId, Described, Table};
 
+use std::ops::Range;
+
 /// Tells the flags of a command's keys from its arguments.
 pub type KeyFlagsOf = for<'a> fn(&mut dyn Iterator<Item = &'a [u8]>) -> KeyFlags;
 
 /// The index of a key among a command's arguments, the name included.
 pub type MovableKey = for<'a> fn(&mut dyn Iterator<Item = &'a [u8]>) -> Option<usize>;
+
+/// The places of all of a command's keys among its arguments, the name included; `None`, where the arguments are
+/// none of the command's.
+pub type AllKeys = for<'a> fn(&mut dyn Iterator<Item = &'a [u8]>) -> Option<Range<usize>>;
 
 /// A command or subcommand, as COMMAND INFO and COMMAND DOCS tell of it.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +51,8 @@ pub struct Spec {
     pub key_flags: Option<KeyFlagsOf>,
     /// The index of a key that stands where no rule can tell, as the last rule's.
     pub movable_key: Option<MovableKey>,
+    /// The places of all keys, where the rules do not tell them from what else the arguments may be.
+    pub all_keys: Option<AllKeys>,
     /// The argument tree of COMMAND DOCS.
     pub args: &'static [Arg],
     /// COMMAND INFO's tips.
@@ -73,6 +81,7 @@ impl Spec {
         keys: &[],
         key_flags: None,
         movable_key: None,
+        all_keys: None,
         args: &[],
         tips: &[],
         history: &[],
@@ -259,6 +268,12 @@ macro_rules! key_flag_setters {
                 self.flags = self.flags.with(keyflag::$flag);
                 self
             })*
+
+            /// All arguments from there on, in place of the one.
+            pub const fn to_end(mut self) -> Self {
+                self.find = Find::Range { last: -1, step: 1, limit: 0 };
+                self
+            }
 
             /// Adds a remark.
             pub const fn notes(mut self, notes: &'static str) -> Self {

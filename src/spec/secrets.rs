@@ -7,8 +7,8 @@ pub enum Secrets {
     None,
     /// Every one from this index on.
     From(usize),
-    /// So many behind a word.
-    After(&'static str, usize),
+    /// So many behind each of these words.
+    After(&'static [(&'static str, usize)]),
     /// Of pairs of names and values from this index on, the values of the names accepted.
     Values(usize, fn(&[u8]) -> bool),
 }
@@ -19,8 +19,10 @@ impl Secrets {
         match self {
             Self::None => false,
             Self::From(first) => i >= first,
-            Self::After(word, count) => (i.saturating_sub(count).max(1)..i)
-                .any(|at| argument(at).eq_ignore_ascii_case(word.as_bytes())),
+            Self::After(words) => words.iter().any(|(word, count)| {
+                (i.saturating_sub(*count).max(1)..i)
+                    .any(|at| argument(at).eq_ignore_ascii_case(word.as_bytes()))
+            }),
             Self::Values(first, is_secret) => {
                 i > first && (i - first) % 2 == 1 && is_secret(argument(i - 1))
             }
@@ -42,7 +44,10 @@ mod tests {
         assert_eq!(covered(Secrets::None, &["get", "k"]), []);
         assert_eq!(covered(Secrets::From(1), &["auth", "u", "p"]), [1, 2]);
         let hello = ["hello", "3", "Auth", "u", "p", "setname", "n"];
-        assert_eq!(covered(Secrets::After("AUTH", 2), &hello), [3, 4]);
+        assert_eq!(covered(Secrets::After(&[("AUTH", 2)]), &hello), [3, 4]);
+        let migrate = ["migrate", "h", "1", "", "0", "1", "auth2", "u", "p", "auth", "p", "keys"];
+        let secrets = Secrets::After(&[("AUTH", 1), ("AUTH2", 2)]);
+        assert_eq!(covered(secrets, &migrate), [7, 8, 10]);
         let set = ["config", "set", "port", "1", "pass", "x", "port", "pass"];
         assert_eq!(covered(Secrets::Values(2, |name| name == b"pass"), &set), [5]);
     }

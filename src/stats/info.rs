@@ -59,13 +59,7 @@ impl Stats {
 
     /// Lines of section `stats` about features that are off.
     pub fn absent_info(out: &mut Fields) {
-        let none = [
-            "latest_fork_usec",
-            "total_forks",
-            "migrate_cached_sockets",
-            "slave_expires_tracked_keys",
-        ];
-        out.all(&none, 0);
+        out.all(&["latest_fork_usec", "total_forks", "slave_expires_tracked_keys"], 0);
     }
 
     /// Section `commandstats`.

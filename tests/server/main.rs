@@ -8,6 +8,7 @@ mod clients;
 mod config;
 mod harness;
 mod limits;
+mod migrate;
 mod net;
 mod process;
 mod replication;

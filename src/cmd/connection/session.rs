@@ -61,7 +61,7 @@ pub(super) static COMMANDS: &[Command] = &[
             )
             .optional()],
             history: &[("6.2.0", "Without arguments it only reports.")],
-            secrets: Secrets::After("AUTH", 2),
+            secrets: Secrets::After(&[("AUTH", 2)]),
             ..Spec::NEW
         },
         run: Run::Server(hello),

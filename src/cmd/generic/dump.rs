@@ -10,6 +10,33 @@ use crate::server::KeysCtx;
 use crate::spec::{Group, Spec, acl, arg, flag, key};
 use crate::types::{Entry, new_string};
 
+const RESTORE: Spec = Spec {
+    name: "restore",
+    summary: "Creates a key from what DUMP answered.",
+    since: "2.6.0",
+    group: Group::Generic,
+    complexity: "O(N) for the size of the value",
+    arity: -4,
+    flags: flag::WRITE.with(flag::DENYOOM),
+    acl: acl::KEYSPACE.with(acl::DANGEROUS),
+    keys: &[key(1).ow().update()],
+    args: &[
+        arg::key("key"),
+        arg::integer("ttl"),
+        arg::string("serialized-value"),
+        arg::token("replace", "REPLACE").optional().since("3.0.0"),
+        arg::token("absttl", "ABSTTL").optional().since("5.0.0"),
+        arg::integer("seconds").after("IDLETIME").optional().since("5.0.0"),
+        arg::integer("frequency").after("FREQ").optional().since("5.0.0"),
+    ],
+    history: &[
+        ("3.0.0", "The REPLACE option."),
+        ("5.0.0", "The ABSTTL option."),
+        ("5.0.0", "The IDLETIME and FREQ options."),
+    ],
+    ..Spec::NEW
+};
+
 /// These commands.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
@@ -30,32 +57,17 @@ pub(super) static COMMANDS: &[Command] = &[
         run: Run::Keys(dump),
         ..Command::NEW
     },
+    Command { spec: RESTORE, run: Run::Keys(restore), ..Command::NEW },
+    // What a node of a cluster sends that moves a slot.
     Command {
         spec: Spec {
-            name: "restore",
-            summary: "Creates a key from what DUMP answered.",
-            since: "2.6.0",
-            group: Group::Generic,
-            complexity: "O(N) for the size of the value",
-            arity: -4,
-            flags: flag::WRITE.with(flag::DENYOOM),
-            acl: acl::KEYSPACE.with(acl::DANGEROUS),
-            keys: &[key(1).ow().update()],
-            args: &[
-                arg::key("key"),
-                arg::integer("ttl"),
-                arg::string("serialized-value"),
-                arg::token("replace", "REPLACE").optional().since("3.0.0"),
-                arg::token("absttl", "ABSTTL").optional().since("5.0.0"),
-                arg::integer("seconds").after("IDLETIME").optional().since("5.0.0"),
-                arg::integer("frequency").after("FREQ").optional().since("5.0.0"),
-            ],
-            history: &[
-                ("3.0.0", "The REPLACE option."),
-                ("5.0.0", "The ABSTTL option."),
-                ("5.0.0", "The IDLETIME and FREQ options."),
-            ],
-            ..Spec::NEW
+            name: "restore-asking",
+            since: "3.0.0",
+            group: Group::Server,
+            flags: RESTORE.flags.with(flag::ASKING),
+            history: &[],
+            system: true,
+            ..RESTORE
         },
         run: Run::Keys(restore),
         ..Command::NEW

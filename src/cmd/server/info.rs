@@ -139,6 +139,7 @@ fn stats(s: &Server, out: &mut Fields) {
     let Shared { stats, now_us, .. } = &s.keyspace.shared;
     stats.info(out, *now_us, s.stats.expire_nanos, s.stats.evicted_clients);
     s.pubsub.info(out);
+    s.migrations.info(out);
     Stats::absent_info(out);
     s.stats.defrag.info(out, *now_us);
     s.effects.tracking.info(out);

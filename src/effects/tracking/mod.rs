@@ -162,6 +162,7 @@ impl TrackingIndex {
                 | EventClass::New
                 | EventClass::Reading
                 | EventClass::Claimable
+                | EventClass::Untold
                 | EventClass::Overwritten
                 | EventClass::TypeChanged
                 | EventClass::Database => {}
