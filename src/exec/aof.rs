@@ -54,6 +54,7 @@ pub fn handle(s: &mut Server, report: Report) {
     match report {
         Report::Progress(progress) => progressed(s, progress),
         Report::Failing(failure) => failing(s, failure),
+        Report::Lost => begin_anew(s),
         Report::Healed => {
             tracing::warn!("AOF write error looks solved, Redis can write again.");
             let failure = s.persist.aof.failure.take();
@@ -205,6 +206,20 @@ fn begin(s: &mut Server) {
     begin_rewrite(s);
 }
 
+/// The files of the log are not there any more. Writes are refused until there are new ones.
+fn begin_anew(s: &mut Server) {
+    if s.persist.aof.state == State::Off {
+        return;
+    }
+    tracing::warn!("The append-only file is written anew, for its files were taken away.");
+    stop(s, Job::Abandon);
+    s.persist.aof.lost = true;
+    s.persist.aof.judge();
+    s.persist.aof.rewrites.forgive();
+    begin(s);
+    follow(s);
+}
+
 /// What is logged is of a history that has ended for this server; the next base is that of another.
 pub(super) fn end_for_sync(s: &mut Server) {
     if s.persist.aof.state != State::Off {
@@ -214,12 +229,17 @@ pub(super) fn end_for_sync(s: &mut Server) {
 
 /// Ends the append-only file. What is written is synced first; replies that wait leave then.
 fn end(s: &mut Server) {
+    let first = s.persist.aof.state == State::Beginning;
+    stop(s, if first { Job::GiveUp } else { Job::Close });
+}
+
+fn stop(s: &mut Server, last: Job) {
     let aof = &mut s.persist.aof;
-    let first = aof.state == State::Beginning;
     aof.state = State::Off;
     aof.rewrites.scheduled = false;
-    aof.end(if first { Job::GiveUp } else { Job::Close });
+    aof.end(last);
     aof.failure = None;
+    aof.lost = false;
     aof.holds = false;
     aof.refuses = false;
     s.follow_log();
@@ -294,6 +314,8 @@ fn finished(s: &mut Server, result: Result<(), String>) {
     aof.base_bytes = aof.bytes();
     if first {
         aof.state = State::On;
+        aof.lost = false;
+        aof.judge();
     }
     let now_ms = s.now_ms();
     s.persist.aof.rewrites.ended(true, now_ms);

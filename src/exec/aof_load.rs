@@ -251,6 +251,7 @@ impl Player {
         // What others do wrong changes nothing, here as when it was written; but what follows these depends on them.
         let counts = spec.flags.has(flag::NOT_QUEUED) || spec.name == "select";
         let panics = s.config.propagation_error_behavior == PropagationError::Panic;
+        let counts = counts && done.is_err();
         let failed = match done {
             Err(error) => Some(error.text().into_owned()),
             Ok(()) if s.stats.error_replies > errors => self.error_in_reply(s),

@@ -60,6 +60,43 @@ fn what_fails_in_a_log_is_told_and_the_rest_is_loaded() {
 }
 
 #[test]
+fn files_that_are_taken_away_are_written_anew_and_nothing_is_acknowledged_meanwhile() {
+    type Taking = fn(&Server);
+    let dir = |server: &Server| server.path("appendonlydir");
+    let takings: [Taking; 4] = [
+        |server| fs::remove_dir_all(server.path("appendonlydir")).unwrap(),
+        |server| fs::remove_file(server.path("appendonlydir/appendonly.aof.manifest")).unwrap(),
+        |server| {
+            let path = server.path("appendonlydir/appendonly.aof.1.incr.aof");
+            fs::rename(&path, server.path("elsewhere")).unwrap();
+            fs::write(path, "somebody else's").unwrap();
+        },
+        |server| {
+            let path = server.path("appendonlydir/appendonly.aof.1.incr.aof");
+            fs::OpenOptions::new().write(true).open(path).unwrap().set_len(3).unwrap();
+        },
+    ];
+    for taking in takings {
+        let mut server = logged(&["--appendfsync", "always"]);
+        let mut client = server.connect();
+        assert_eq!(client.ask("SET before v"), "OK");
+        taking(&server);
+        let mut kept = 0;
+        eventually("they are there again", || {
+            let done = client.ask(&format!("SET k {}", kept + 1)) == "OK";
+            kept += u32::from(done);
+            done && server.out().contains("Background AOF rewrite finished successfully")
+        });
+        assert!(dir(&server).exists());
+        server.signal(nix::sys::signal::Signal::SIGKILL);
+        server.ended();
+        let again = start(&["--appendonly", "yes", "--dir", server.path("").to_str().unwrap()]);
+        again.logs("Ready to accept connections");
+        assert_eq!(again.connect().ask("MGET before k"), format!("v {kept}"));
+    }
+}
+
+#[test]
 fn the_log_names_the_process_only_when_it_can_be_reached() {
     let server = Setup::new().args(&["--always-show-logo", "yes"]).spawn();
     server.logs(" PID: ");

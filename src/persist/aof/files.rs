@@ -284,6 +284,37 @@ impl Folder {
         Ok(Opened { file, len: 0 })
     }
 
+    /// Looks whether what is written to is the last increment yet, and the manifest what it was; why not, if it is not.
+    pub fn lost(&self, opened: &Opened) -> Option<String> {
+        let last = self.manifest.increments.last()?;
+        let path = self.names.path(&last.name);
+        let is_there = opened.file.is_at(&path).unwrap_or(true);
+        let is_whole = || opened.file.size().map_or(true, |len| len >= opened.len);
+        if !is_there || !is_whole() {
+            return Some(format!(
+                "{} was removed, replaced or cut by somebody else",
+                path.display()
+            ));
+        }
+        let path = self.names.manifest();
+        let lists_ours = |it: Manifest| {
+            it.base == self.manifest.base && it.increments == self.manifest.increments
+        };
+        let is_ours = |text: Vec<u8>| Manifest::parse(&text).is_ok_and(lists_ours);
+        let lost = match disk::read(&*self.disk, &path) {
+            Ok(text) => !self.in_doubt && !is_ours(text),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        lost.then(|| format!("{} was removed or replaced by somebody else", path.display()))
+    }
+
+    /// Lists none of the files any more: what is there under their names is somebody else's.
+    pub fn forget_files(&mut self) {
+        self.manifest.base = None;
+        self.manifest.increments.clear();
+        self.manifest.history.clear();
+    }
+
     /// The first rewrite came to nothing.
     pub fn give_up_first(&mut self) {
         // What cannot be removed now is when the folder is next opened.

@@ -18,7 +18,7 @@ impl Aof {
         out.put("aof_last_bgrewrite_status", word(rewrites.last_ok));
         out.put("aof_rewrites", rewrites.count);
         out.put("aof_rewrites_consecutive_failures", rewrites.failures);
-        out.put("aof_last_write_status", word(self.failure.is_none()));
+        out.put("aof_last_write_status", word(self.failure.is_none() && !self.lost));
         out.put("aof_last_cow_size", 0);
     }
 

@@ -60,6 +60,8 @@ pub struct Aof {
     pub progress: Progress,
     /// Why it cannot be written at the moment.
     pub failure: Option<Failure>,
+    /// Somebody took the files away: until all is written anew, nothing that is written would be kept.
+    pub lost: bool,
     /// Rewrites.
     pub rewrites: Rewrites,
     /// Bytes of the files before the one that is written to.
@@ -262,7 +264,8 @@ impl Aof {
     pub fn judge(&mut self) {
         let syncs_first = self.policy.is_some_and(|policy| policy.syncs_first());
         self.holds = self.state == State::On && (syncs_first || !self.progress.lets_go());
-        self.refuses = self.log.is_on() && (self.failure.is_some() || self.behind() > BEHIND_MAX);
+        let cannot = self.failure.is_some() || self.behind() > BEHIND_MAX;
+        self.refuses = self.lost || (self.log.is_on() && cannot);
     }
 
     /// Whether the file cannot be written, and lacks what was acknowledged.
@@ -275,6 +278,7 @@ impl Aof {
     pub fn refusal(&self) -> &str {
         match &self.failure {
             Some(failure) => &failure.why,
+            None if self.lost => "its files were taken away, and are being written anew",
             None => "the disk does not keep up with what is written",
         }
     }

@@ -95,7 +95,7 @@ impl Run {
                 Report::Progress(progress) => self.progress = progress,
                 Report::Began(result) => self.begun = Some(result.is_ok()),
                 Report::Finished(result) => self.finished = Some(result.is_ok()),
-                Report::Failing(_) => self.failing = true,
+                Report::Failing(_) | Report::Lost => self.failing = true,
                 Report::Healed => self.failing = false,
             }
         }

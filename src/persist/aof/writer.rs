@@ -17,6 +17,9 @@ const RETRY_MS: u64 = 100;
 /// How long after a sync the next one is due, ms, where there is one every second.
 const SYNC_EVERY_MS: u64 = 1000;
 
+/// How often it is looked whether the files are there yet, ms.
+const LOOK_EVERY_MS: u64 = 1000;
+
 /// What the writer is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Job {
@@ -36,6 +39,8 @@ pub enum Job {
     },
     /// A base is in place of all there was, though nothing is logged behind it.
     Replace(Base),
+    /// The files are somebody else's: they are left alone, and a first rewrite is next.
+    Abandon,
     /// The first rewrite came to nothing.
     GiveUp,
     /// What holds from now on.
@@ -54,7 +59,8 @@ impl Job {
         match self {
             Self::Begin { .. } | Self::Finish { .. } | Self::Replace(_) => true,
             Self::Sync | Self::Close => true,
-            Self::Append(_) | Self::GiveUp | Self::Follow(_) | Self::Pause(_) => false,
+            Self::Append(_) | Self::Follow(_) | Self::Pause(_) => false,
+            Self::Abandon | Self::GiveUp => false,
         }
     }
 }
@@ -113,6 +119,8 @@ pub enum Report {
     Failing(Failure),
     /// It can again.
     Healed,
+    /// The files are not those that it writes any more: all has to be written anew.
+    Lost,
     /// A rewrite has begun, or could not.
     Began(Result<(), String>),
     /// A rewrite is complete, or could not be made so.
@@ -149,6 +157,10 @@ pub struct Writer {
     /// As it was last reported.
     told: Progress,
     last_sync_ms: u64,
+    /// When it was last looked whether the files are there yet.
+    looked_ms: u64,
+    /// It is no part of the files yet that is written to: a first rewrite runs.
+    unlisted: bool,
     /// Those who wait for no more than a write are let go, for it will take long.
     lets_go: bool,
     failure: Option<Failure>,
@@ -174,6 +186,8 @@ impl Writer {
             progress: Progress::default(),
             told: Progress::default(),
             last_sync_ms: 0,
+            looked_ms: 0,
+            unlisted: false,
             lets_go: false,
             failure: None,
             retry_ms: 0,
@@ -263,6 +277,7 @@ impl Writer {
     }
 
     fn do_jobs(&mut self, now_ms: u64) -> Result<(), Failure> {
+        self.look_at_files(now_ms)?;
         while let Some(job) = self.jobs.pop_front() {
             match job {
                 Job::Append(bytes) if self.unwritten.is_empty() => self.unwritten = bytes,
@@ -288,6 +303,23 @@ impl Writer {
         Ok(())
     }
 
+    /// Looks, once in a while, whether the files are there yet. Who writes into a file that was removed keeps nothing.
+    fn look_at_files(&mut self, now_ms: u64) -> Result<(), Failure> {
+        let ends = |job: &Job| matches!(job, Job::Abandon | Job::GiveUp | Job::Close);
+        let looks =
+            self.failure.is_some() || now_ms.saturating_sub(self.looked_ms) >= LOOK_EVERY_MS;
+        if !looks || self.unlisted || self.jobs.iter().any(ends) {
+            return Ok(());
+        }
+        self.looked_ms = now_ms;
+        let (Some(folder), Some(opened)) = (&self.folder, &self.opened) else { return Ok(()) };
+        let Some(why) = folder.lost(opened) else { return Ok(()) };
+        if self.failure.is_none() {
+            self.reports.push(Report::Lost);
+        }
+        Err(Failure { syncing: false, why })
+    }
+
     /// Whether something that takes long may begin: nobody waits for something else behind it.
     fn may_take_long(&self) -> bool {
         self.lets_go || self.policy.syncs_first()
@@ -303,7 +335,7 @@ impl Writer {
 
     /// Does a job of its own, behind the bytes before it. If these cannot be written it is still to be done.
     fn do_job(&mut self, job: Job) -> Result<(), Failure> {
-        let closes = matches!(job, Job::Close | Job::GiveUp);
+        let closes = matches!(job, Job::Close | Job::GiveUp | Job::Abandon);
         let ready = self.write().and_then(|()| match job {
             Job::Begin { .. } | Job::Sync | Job::Close => self.sync(),
             _ => Ok(()),
@@ -339,6 +371,10 @@ impl Writer {
                 self.close();
                 self.folder.iter_mut().for_each(Folder::give_up_first);
             }
+            Job::Abandon => {
+                self.close();
+                self.folder.iter_mut().for_each(Folder::forget_files);
+            }
             Job::Close => self.close(),
         }
         Ok(())
@@ -355,6 +391,7 @@ impl Writer {
         let opened = if first { folder.begin_first() } else { folder.begin_rewrite() };
         self.opened = Some(opened.map_err(|error| os_words(&error))?);
         self.rewriting = true;
+        self.unlisted = first;
         self.synced_len = 0;
         self.torn = false;
         Ok(())
@@ -381,6 +418,7 @@ impl Writer {
         }
         let folder = self.folder.as_mut().expect("a rewrite begins in it");
         let finished = if first { folder.finish_first(base) } else { folder.finish_rewrite(base) };
+        self.unlisted &= finished.is_err();
         finished.map_err(|error| os_words(&error))
     }
 

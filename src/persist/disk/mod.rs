@@ -46,6 +46,12 @@ pub trait File: Read + Write + Debug + Send {
     /// # Errors
     /// It is not known.
     fn size(&self) -> io::Result<u64>;
+
+    /// Whether it is the file that has this name now.
+    ///
+    /// # Errors
+    /// It is not known.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// Where files are. Shared with the threads that write; an operation may take as long as the device takes.

@@ -3,6 +3,7 @@
 use super::{Disk, File, Open};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 
@@ -46,6 +47,15 @@ impl File for RealFile {
     fn size(&self) -> io::Result<u64> {
         self.0.metadata().map(|meta| meta.len())
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let named = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            named => named?,
+        };
+        let own = self.0.metadata()?;
+        Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+    }
 }
 
 impl Disk for Files {
@@ -53,10 +63,13 @@ impl Disk for Files {
         let mut options = OpenOptions::new();
         match how {
             Open::Read => options.read(true),
-            Open::Create => options.write(true).create(true).truncate(true),
-            Open::Append => options.append(true).create(true),
+            // Each write goes to the end that the file has then: where somebody cuts it, its length shows that.
+            Open::Create | Open::Append => options.append(true).create(true),
         };
         let file = options.open(path)?;
+        if how == Open::Create {
+            file.set_len(0)?;
+        }
         if how == Open::Read && file.metadata()?.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }

@@ -272,6 +272,10 @@ impl File for Handle {
     fn size(&self) -> io::Result<u64> {
         Ok(self.disk.state().contents[self.number].bytes.len() as u64)
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.disk.state().names.get(path) == Some(&self.number))
+    }
 }
 
 #[cfg(test)]
