@@ -123,7 +123,7 @@ fn a_base_of_an_append_only_file_brings_them_and_they_expire_then() {
 
 #[test]
 fn while_loading_only_commands_that_need_no_data_run() {
-    let keys: Vec<u8> = (0..2000).flat_map(|n| format!("\0\x04{n:04}\x01v").into_bytes()).collect();
+    let keys: Vec<u8> = (0..9000).flat_map(|n| format!("\0\x04{n:04}\x01v").into_bytes()).collect();
     let (mut server, client, _) = with_file(&file(&keys));
     ask(&mut server, client, "MULTI");
     ask(&mut server, client, "GET k");
@@ -158,7 +158,7 @@ fn while_loading_only_commands_that_need_no_data_run() {
     load::ended(server.server(), result);
     assert_eq!(info(&mut server, client, "loading"), "0");
     assert_eq!(info(&mut server, client, "loading_total_bytes"), "missing");
-    assert_eq!(ask(&mut server, client, "DBSIZE"), ":2000\r\n");
+    assert_eq!(ask(&mut server, client, "DBSIZE"), ":9000\r\n");
 }
 
 #[test]
