@@ -63,9 +63,10 @@ fn what_fails_in_a_log_is_told_and_the_rest_is_loaded() {
 fn files_that_are_taken_away_are_written_anew_and_nothing_is_acknowledged_meanwhile() {
     type Taking = fn(&Server);
     let dir = |server: &Server| server.path("appendonlydir");
-    let takings: [Taking; 4] = [
+    let takings: [Taking; 5] = [
         |server| fs::remove_dir_all(server.path("appendonlydir")).unwrap(),
         |server| fs::remove_file(server.path("appendonlydir/appendonly.aof.manifest")).unwrap(),
+        |server| fs::remove_file(server.path("appendonlydir/appendonly.aof.1.base.rdb")).unwrap(),
         |server| {
             let path = server.path("appendonlydir/appendonly.aof.1.incr.aof");
             fs::rename(&path, server.path("elsewhere")).unwrap();

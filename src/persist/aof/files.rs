@@ -284,7 +284,8 @@ impl Folder {
         Ok(Opened { file, len: 0 })
     }
 
-    /// Looks whether what is written to is the last increment yet, and the manifest what it was; why not, if it is not.
+    /// Looks whether what is written to is the last increment yet, the other files are there, and the manifest is what it
+    /// was; why not, if it is not so.
     pub fn lost(&self, opened: &Opened) -> Option<String> {
         let last = self.manifest.increments.last()?;
         let path = self.names.path(&last.name);
@@ -294,6 +295,15 @@ impl Folder {
             return Some(format!(
                 "{} was removed, replaced or cut by somebody else",
                 path.display()
+            ));
+        }
+        let is_gone = |piece: &&Piece| {
+            self.length(&piece.name).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        if let Some(gone) = self.manifest.to_load().find(is_gone) {
+            return Some(format!(
+                "{} was removed by somebody else",
+                self.names.path(&gone.name).display()
             ));
         }
         let path = self.names.manifest();

@@ -355,6 +355,30 @@ fn a_sync_that_failed_is_mended_by_a_sync_alone() {
 }
 
 #[test]
+fn files_that_are_gone_are_told_once_whatever_failed_before() {
+    let disk = Simulated::default();
+    let mut run = Run::start(&disk, AppendFsync::Everysec, true).unwrap();
+    run.append();
+    disk.fail_from(0, ErrorKind::StorageFull);
+    run.append();
+    disk.heal();
+    disk.remove(&names().manifest()).unwrap();
+    let mut told = 0;
+    for _ in 0..10 {
+        run.now_ms += STEP_MS;
+        let reports = run.writer.work(run.now_ms);
+        told += reports.iter().filter(|report| **report == Report::Lost).count();
+        assert!(!reports.contains(&Report::Healed));
+    }
+    assert_eq!(told, 1);
+    // The files are left alone, and new ones take their place.
+    run.writer.add(Job::Abandon);
+    run.work();
+    assert!(run.rewrite(true, 1));
+    assert!(!run.failing);
+}
+
+#[test]
 fn nobody_waits_while_a_rewrite_ends() {
     let disk = Simulated::default();
     let mut run = Run::start(&disk, AppendFsync::Everysec, true).unwrap();

@@ -159,6 +159,8 @@ pub struct Writer {
     last_sync_ms: u64,
     /// When it was last looked whether the files are there yet.
     looked_ms: u64,
+    /// They are not, and that was told.
+    lost: bool,
     /// It is no part of the files yet that is written to: a first rewrite runs.
     unlisted: bool,
     /// Those who wait for no more than a write are let go, for it will take long.
@@ -187,6 +189,7 @@ impl Writer {
             told: Progress::default(),
             last_sync_ms: 0,
             looked_ms: 0,
+            lost: false,
             unlisted: false,
             lets_go: false,
             failure: None,
@@ -314,7 +317,7 @@ impl Writer {
         self.looked_ms = now_ms;
         let (Some(folder), Some(opened)) = (&self.folder, &self.opened) else { return Ok(()) };
         let Some(why) = folder.lost(opened) else { return Ok(()) };
-        if self.failure.is_none() {
+        if !std::mem::replace(&mut self.lost, true) {
             self.reports.push(Report::Lost);
         }
         Err(Failure { syncing: false, why })
@@ -425,6 +428,7 @@ impl Writer {
     /// Forgets the file, and what was to be written to it.
     fn close(&mut self) {
         self.opened = None;
+        self.lost = false;
         self.rewriting = false;
         self.synced_len = 0;
         self.torn = false;
