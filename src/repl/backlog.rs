@@ -19,9 +19,6 @@ use crate::stdx::fields::Fields;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-/// The least that `repl-backlog-size` can be, as in Redis, bytes.
-pub const BACKLOG_SIZE_MIN: u64 = 16 * 1024;
-
 /// Bytes of a block.
 const BLOCK: usize = 16 * 1024;
 /// The queue of blocks has room for so many times as many, at most.

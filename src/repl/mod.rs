@@ -18,7 +18,7 @@ mod info;
 pub mod link;
 mod replicas;
 
-pub use backlog::{BACKLOG_SIZE_MIN, Backlog};
+pub use backlog::Backlog;
 pub use failover::Failover;
 pub use link::Link;
 pub use replicas::{Phase, Replica, Replicas};

@@ -18,7 +18,7 @@ use crate::persist::Persist;
 use crate::persist::rdb::Dumper;
 use crate::persist::snapshot::in_flight_max;
 use crate::pubsub::Pubsub;
-use crate::repl::{BACKLOG_SIZE_MIN, Repl};
+use crate::repl::Repl;
 use crate::resp::Reply;
 use crate::script::Scripting;
 use crate::spec::{CommandId, Table};
@@ -220,7 +220,6 @@ impl Server {
             list_packed_threshold: self.limits.list_packed_threshold,
             ..self.config.limits(self.limits.seed)
         };
-        self.config.repl_backlog_size = self.config.repl_backlog_size.max(BACKLOG_SIZE_MIN);
         self.stats.configure(&self.config, self.keyspace.shared.now_ms);
         self.dumper.set_version(self.config.rdb_version.number());
         self.persist.loading.pace.set(self.config.key_load_delay);
