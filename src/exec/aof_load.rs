@@ -254,7 +254,7 @@ impl Player {
         let counts = counts && done.is_err();
         let failed = match done {
             Err(error) => Some(error.text().into_owned()),
-            Ok(()) if s.stats.error_replies > errors => self.error_in_reply(s),
+            Ok(()) if s.stats.error_replies > errors => limits::first_error(s, self.client),
             Ok(()) => None,
         };
         if let Some(error) = failed {
@@ -267,13 +267,6 @@ impl Player {
         drop(s.keyspace.shared.take_changes());
         s.effects.forget();
         Ok(())
-    }
-
-    /// The first error among what a transaction was answered.
-    fn error_in_reply(&self, s: &mut Server) -> Option<String> {
-        let out = s.clients.running(self.client).out.copy_from(0);
-        let line = out.split(|byte| *byte == b'\n').find(|line| line.first() == Some(&b'-'))?;
-        Some(String::from_utf8_lossy(&line[1..]).trim_end().to_owned())
     }
 
     /// All was run.

@@ -43,6 +43,14 @@ pub fn check_silence(s: &mut Server, id: ClientId, mark: usize) {
     }
 }
 
+/// The first error among what a client was answered, without the sign of one.
+#[cold]
+pub(super) fn first_error(s: &mut Server, id: ClientId) -> Option<String> {
+    let out = s.clients.running(id).out.copy_from(0);
+    let line = out.split(|byte| *byte == b'\n').find(|line| line.first() == Some(&b'-'))?;
+    Some(String::from_utf8_lossy(&line[1..]).trim_end().to_owned())
+}
+
 /// One end of a replication link answers the other with an error: what is said there is to be obeyed, and was not.
 #[cold]
 pub(super) fn complain(

@@ -57,9 +57,17 @@ pub(super) async fn run(door: Door, to: Connect) {
 
 /// Names are looked up on a thread of the runtime's.
 async fn connect(to: &Connect) -> io::Result<TcpStream> {
+    connect_any(tokio::net::lookup_host((to.host.as_str(), to.port)).await?, &to.source).await
+}
+
+/// Connects to the first of these addresses that takes it.
+pub(super) async fn connect_any(
+    addresses: impl Iterator<Item = SocketAddr>,
+    source: &str,
+) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in tokio::net::lookup_host((to.host.as_str(), to.port)).await? {
-        match connect_to(address, &to.source).await {
+    for address in addresses {
+        match connect_to(address, source).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -68,7 +76,7 @@ async fn connect(to: &Connect) -> io::Result<TcpStream> {
 }
 
 /// Connects from an address, or from any where that is empty.
-pub(super) async fn connect_to(address: SocketAddr, source: &str) -> io::Result<TcpStream> {
+async fn connect_to(address: SocketAddr, source: &str) -> io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

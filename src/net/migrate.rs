@@ -2,7 +2,7 @@
 //! the next one to the same server.
 
 use super::door::{Door, Room};
-use super::link::connect_to;
+use super::link::connect_any;
 use crate::cluster::migrate::{Fault, Target};
 use crate::exec::migrate::{self, Next};
 use bytes::{Buf, Bytes, BytesMut};
@@ -111,13 +111,10 @@ pub(super) async fn run(door: Door, number: u64) {
 async fn connect(to: &Target, patience: Duration) -> Result<Connection, Fault> {
     let connecting = async {
         let addresses = lookup_host((to.host.as_str(), to.port)).await;
-        for address in addresses.map_err(|_| Fault::Connecting)? {
-            if let Ok(stream) = connect_to(address, &to.source).await {
-                return Ok(stream);
-            }
-        }
+        let addresses = addresses.map_err(|_| Fault::Connecting)?;
+        let connected = connect_any(addresses, &to.source).await;
         // To whoever asked, a server that refuses is one that cannot be written to.
-        Err(Fault::Writing { again: false })
+        connected.map_err(|_| Fault::Writing { again: false })
     };
     let stream = timeout(patience, connecting).await.map_err(|_| Fault::Connecting)??;
     let _ = stream.set_nodelay(true);

@@ -148,11 +148,7 @@ fn of_a_key_that_comes_twice_by_a_file_the_later_holds() {
 
 #[test]
 fn a_primary_does_not_administer_its_replicas() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let of = format!("127.0.0.1 {}", listener.local_addr().unwrap().port());
-    let replica = start(&["--replicaof", &of]);
-    let (stream, _) = listener.accept().unwrap();
-    pretend(&stream, &[&b"$18\r\n"[..], EMPTY].concat());
+    let (stream, replica) = following_nobody();
     let mut output = &stream;
     let line = |words: &[&str]| {
         let words: Vec<_> = words.iter().map(|it| format!("${}\r\n{it}\r\n", it.len())).collect();
@@ -201,6 +197,16 @@ fn with_old_data(load: &str) -> (TcpListener, Server, Client) {
     (listener, replica, client)
 }
 
+/// A replica without keys, and the stream of what plays its primary.
+fn following_nobody() -> (TcpStream, Server) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let of = format!("127.0.0.1 {}", listener.local_addr().unwrap().port());
+    let replica = start(&["--replicaof", &of]);
+    let (stream, _) = listener.accept().unwrap();
+    pretend(&stream, &[&b"$18\r\n"[..], EMPTY].concat());
+    (stream, replica)
+}
+
 /// A data set without keys.
 const EMPTY: &[u8] = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
 
@@ -228,11 +234,7 @@ fn pretend(stream: &TcpStream, payload: &[u8]) {
 
 #[test]
 fn what_a_replica_cannot_run_is_told_with_what_came_before_it() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let of = format!("127.0.0.1 {}", listener.local_addr().unwrap().port());
-    let replica = start(&["--replicaof", &of]);
-    let (stream, _) = listener.accept().unwrap();
-    pretend(&stream, &[&b"$18\r\n"[..], EMPTY].concat());
+    let (stream, replica) = following_nobody();
     let mut output = &stream;
     output.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").unwrap();
     output.write_all(b"*3\r\n$5\r\nLPUSH\r\n$1\r\nk\r\n$1\r\nx\r\n").unwrap();

@@ -189,11 +189,8 @@ fn apply(s: &mut Server, id: ClientId, argv: &Argv<'_>) {
     let errors = s.stats.error_replies;
     run_one(s, id, command, argv);
     if s.stats.error_replies > errors {
-        let out = s.clients.running(id).out.copy_from(0);
-        let line = out.split(|byte| *byte == b'\n').find(|line| line.first() == Some(&b'-'));
-        let text =
-            line.map_or(String::new(), |line| String::from_utf8_lossy(&line[1..]).into_owned());
-        failed(s, Some(command), text.trim_end());
+        let text = limits::first_error(s, id).unwrap_or_default();
+        failed(s, Some(command), &text);
     }
     s.clients.running(id).out.truncate(0);
     settle::settle(s, Some(id));

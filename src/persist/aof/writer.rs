@@ -54,6 +54,11 @@ pub enum Job {
 }
 
 impl Job {
+    /// Whether the file is closed by it.
+    fn closes(&self) -> bool {
+        matches!(self, Self::Close | Self::GiveUp | Self::Abandon)
+    }
+
     /// Whether the disk may take long for it, whatever the policy: the file is synced, or a manifest.
     fn takes_long(&self) -> bool {
         match self {
@@ -308,10 +313,9 @@ impl Writer {
 
     /// Looks, once in a while, whether the files are there yet. Who writes into a file that was removed keeps nothing.
     fn look_at_files(&mut self, now_ms: u64) -> Result<(), Failure> {
-        let ends = |job: &Job| matches!(job, Job::Abandon | Job::GiveUp | Job::Close);
         let looks =
             self.failure.is_some() || now_ms.saturating_sub(self.looked_ms) >= LOOK_EVERY_MS;
-        if !looks || self.unlisted || self.jobs.iter().any(ends) {
+        if !looks || self.unlisted || self.jobs.iter().any(Job::closes) {
             return Ok(());
         }
         self.looked_ms = now_ms;
@@ -338,7 +342,7 @@ impl Writer {
 
     /// Does a job of its own, behind the bytes before it. If these cannot be written it is still to be done.
     fn do_job(&mut self, job: Job) -> Result<(), Failure> {
-        let closes = matches!(job, Job::Close | Job::GiveUp | Job::Abandon);
+        let closes = job.closes();
         let ready = self.write().and_then(|()| match job {
             Job::Begin { .. } | Job::Sync | Job::Close => self.sync(),
             _ => Ok(()),
